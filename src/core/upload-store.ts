@@ -1,0 +1,81 @@
+import type { ObjectKey } from './object-key.ts'
+import type { UploadId } from './upload-id.ts'
+import type { Upload, UploadInfo } from './upload.ts'
+
+/** The tus extensions that a store can offer; `Tus-Extension` is computed from them, never configured. */
+export type TusExtension =
+  | 'creation'
+  | 'creation-with-upload'
+  | 'creation-defer-length'
+  | 'termination'
+  | 'expiration'
+
+export interface CallOptions {
+  /** Aborts the work: whatever is stored by then stays stored. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Bytes on their way in. It ends without an error when the client stops, whatever the reason (cut connection, stall,
+ * take-over, shutdown): the store keeps all that arrived, and the caller, who knows the reason, answers.
+ */
+export type UploadBody = AsyncIterable<Uint8Array>
+
+/**
+ * Resumable uploads in one location: the capability behind tus. Only `info` and `list` may be called without holding
+ * the upload's lock. Ids and metadata are checked by the caller; offsets and lengths are the store's own to keep.
+ */
+export interface UploadStore {
+  readonly extensions: readonly TusExtension[]
+
+  /**
+   * Records a new upload; an upload of zero bytes is complete when this returns, its object is there.
+   * @throws TuskerError ERR_MAX_SIZE_EXCEEDED if the store can't hold that length.
+   */
+  begin(info: UploadInfo, options?: CallOptions): Promise<OpenUpload>
+
+  /**
+   * Finds an upload and how far it is. Finishes one whose bytes are all stored but whose object is not there yet
+   * (the process died, or the answer was lost).
+   * @throws TuskerError ERR_UPLOAD_NOT_FOUND; ERR_UPLOAD_GONE if its bytes were removed behind our back.
+   */
+  open(id: UploadId, options?: CallOptions): Promise<OpenUpload>
+
+  /** What is known of an upload without looking at its bytes. Needs no lock. @throws TuskerError ERR_UPLOAD_NOT_FOUND */
+  info(id: UploadId, options?: CallOptions): Promise<UploadInfo>
+
+  /** Every upload in the location, finished or not, in no order. Needs no lock. */
+  list(options?: CallOptions): AsyncIterable<StoredUpload>
+
+  /** Where the object of a finished upload is. */
+  objectKey(id: UploadId): ObjectKey
+}
+
+export interface StoredUpload {
+  readonly id: UploadId
+  /** When its record was last written: no earlier than its creation. */
+  readonly recordedAt: Date
+}
+
+/** One upload, for as long as the caller holds its lock. */
+export interface OpenUpload {
+  /** Where it stands after the last call that succeeded. */
+  readonly upload: Upload
+
+  /**
+   * Appends `body` at the current offset and returns the upload with its new offset: all of it is durable by then.
+   * When that reaches the length, the object is there before this returns. It resolves or rejects only after the last
+   * request to the storage has settled. After a rejection, open the upload again to learn its offset.
+   * @throws TuskerError ERR_UPLOAD_SIZE_EXCEEDED if the body is longer than what is left: what fits is stored.
+   */
+  write(body: UploadBody, options?: CallOptions): Promise<Upload>
+
+  /**
+   * Sets the length of an upload that was created without one, and completes it if all its bytes are there.
+   * @throws TuskerError ERR_INVALID_LENGTH if it has a length already or has more bytes than that.
+   */
+  declareLength(lengthBytes: number, options?: CallOptions): Promise<Upload>
+
+  /** Removes every trace of it, finished or not; a second call finds nothing and is fine. */
+  remove(options?: CallOptions): Promise<void>
+}

@@ -1,0 +1,40 @@
+import type { UploadId } from './upload-id.ts'
+
+/** Decoded Upload-Metadata: a key without a value has null. */
+export type UploadMetadata = Readonly<Record<string, string | null>>
+
+/** What is fixed when an upload is created (its length may be declared later, once). */
+export interface UploadInfo {
+  readonly id: UploadId
+  /** The whole size in bytes; undefined while the client has not declared it (creation-defer-length). */
+  readonly lengthBytes: number | undefined
+  /** Values decoded as UTF-8, for us to read. */
+  readonly metadata: UploadMetadata
+  /** Upload-Metadata as the client sent it: HEAD must give it back byte for byte (tus 1.0.0, creation). */
+  readonly rawMetadata: string | undefined
+  readonly createdAt: Date
+}
+
+/** An upload and how far it is. */
+export interface Upload extends UploadInfo {
+  /**
+   * Bytes that are durably stored. It equals lengthBytes only once the whole object is there under its key:
+   * an upload whose bytes are all stored but whose object is not is finished by whoever opens it.
+   */
+  readonly offsetBytes: number
+}
+
+/** Whether the whole object is there. */
+export function isComplete(upload: Upload): boolean {
+  return upload.lengthBytes === upload.offsetBytes
+}
+
+/** The MIME type that the client declared, from the metadata keys that clients use: tus-js-client and Uppy send `filetype`. */
+export function declaredContentType(metadata: UploadMetadata): string | undefined {
+  return metadata['filetype'] ?? metadata['contentType'] ?? metadata['type'] ?? undefined
+}
+
+/** The file name that the client declared (tus-js-client: `filename`, Uppy: `filename` and `name`). */
+export function declaredFileName(metadata: UploadMetadata): string | undefined {
+  return metadata['filename'] ?? metadata['name'] ?? undefined
+}
