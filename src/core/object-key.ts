@@ -23,6 +23,11 @@ export function parseObjectKey(text: string): ObjectKey {
   return text as ObjectKey
 }
 
+/** The same for names that others gave: undefined if `text` is no valid key. */
+export function findObjectKey(text: string): ObjectKey | undefined {
+  return faultOf(text) === undefined ? (text as ObjectKey) : undefined
+}
+
 function faultOf(text: string): string | undefined {
   if (text === '') return 'is empty'
   if (Buffer.byteLength(text) > MAX_KEY_BYTES) return `is longer than ${MAX_KEY_BYTES} bytes`

@@ -1,0 +1,56 @@
+/** S3 user guide, "Amazon S3 multipart upload limits". */
+export const MIN_PART_BYTES = 5 * 1024 ** 2
+export const MAX_PART_BYTES = 5 * 1024 ** 3
+export const MAX_PARTS = 10_000
+/** What every S3 server can hold in one object; AWS itself allows 48.8 TiB by now. */
+export const MAX_UPLOAD_BYTES = 5 * 1024 ** 4
+
+/** Parts of an upload of unknown length stay this many parts at the configured size before they grow. */
+const EQUAL_PARTS = 1_000
+
+export interface PartPosition {
+  /** From 1. */
+  readonly partNumber: number
+  readonly offsetBytes: number
+}
+
+export interface PartPlanOptions {
+  /** The configured size of a part, at least 5 MiB. */
+  readonly partSizeBytes: number
+  readonly lengthBytes: number | undefined
+  /** Whether the upload was created without a length: its parts then follow the growing plan to the end. */
+  readonly lengthWasDeferred: boolean
+}
+
+/**
+ * The size of the part that starts at `position`, in bytes (the last part of an upload may be shorter).
+ *
+ * It depends on nothing but the upload and the position, so whoever writes a part, at whatever time, writes the same
+ * byte range under the same number: a part that lands late, from a process that died, can do no harm. Parts of an
+ * upload of known length are all of one size, as R2 demands; those of unknown length grow from part 1,001 on, so that
+ * 10,000 of them reach 5 TiB without a large first buffer.
+ */
+export function partSizeAt(position: PartPosition, options: PartPlanOptions): number {
+  const planned = options.lengthWasDeferred
+    ? growingSize(position.partNumber, options.partSizeBytes)
+    : equalSize(options)
+  return Math.min(Math.max(planned, neededSize(position, options)), MAX_PART_BYTES)
+}
+
+function equalSize({ partSizeBytes, lengthBytes = 0 }: PartPlanOptions): number {
+  return Math.max(partSizeBytes, Math.ceil(lengthBytes / MAX_PARTS))
+}
+
+function growingSize(partNumber: number, partSizeBytes: number): number {
+  const growing = MAX_PARTS - EQUAL_PARTS
+  const missing = MAX_UPLOAD_BYTES - MAX_PARTS * partSizeBytes
+  if (partNumber <= EQUAL_PARTS || missing <= 0) return partSizeBytes
+  const stepBytes = Math.ceil(missing / ((growing * (growing + 1)) / 2))
+  return partSizeBytes + (partNumber - EQUAL_PARTS) * stepBytes
+}
+
+/** What it takes to fit the rest into the numbers that are left: more than planned only after another server's smaller parts. */
+function neededSize({ partNumber, offsetBytes }: PartPosition, { lengthBytes }: PartPlanOptions): number {
+  if (lengthBytes === undefined || partNumber > MAX_PARTS) return 0
+  return Math.ceil((lengthBytes - offsetBytes) / (MAX_PARTS - partNumber + 1))
+}

@@ -1,0 +1,44 @@
+import { isTuskerError } from '../../../core/errors.ts'
+import type { CallOptions } from '../../../core/upload-store.ts'
+import type { S3Bucket } from './bucket.ts'
+import { objectContentType } from './content-type.ts'
+import { type MultipartUpload, abortMultipartUpload, createMultipartUpload } from './multipart-calls.ts'
+import { type UploadRecord, readRecord, writeRecord } from './upload-record.ts'
+
+export type MultipartRecord = UploadRecord & { readonly multipartId: string }
+
+/** Creates the multipart upload and writes down its id: an upload whose record names none has no parts. */
+export async function startMultipart(
+  bucket: S3Bucket,
+  record: UploadRecord,
+  options: CallOptions,
+): Promise<MultipartRecord> {
+  const contentType = objectContentType(record.info.metadata)
+  const multipart = await createMultipartUpload(bucket, record.info.id, { contentType, ...options })
+  const started = { ...record, multipartId: multipart.uploadId }
+  try {
+    await writeRecord(bucket, started, options)
+  } catch (error) {
+    if (!(await wasWritten(bucket, record, multipart))) throw error
+  }
+  return started
+}
+
+/**
+ * The write failed, but its answer may only have got lost: the multipart upload is given up only if the record is
+ * known not to name it. Where that can't be known it is left alone; empty, it costs nothing.
+ */
+async function wasWritten(
+  bucket: S3Bucket,
+  { info }: UploadRecord,
+  multipart: MultipartUpload,
+): Promise<boolean> {
+  try {
+    const found = await readRecord(bucket, info.id)
+    if (found.multipartId === multipart.uploadId) return true
+  } catch (error) {
+    if (!isTuskerError(error, 'ERR_UPLOAD_NOT_FOUND')) return false
+  }
+  await abortMultipartUpload(bucket, multipart).catch(() => undefined)
+  return false
+}

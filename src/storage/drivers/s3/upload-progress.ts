@@ -1,0 +1,100 @@
+import { TuskerError, isTuskerError } from '../../../core/errors.ts'
+import type { CallOptions } from '../../../core/upload-store.ts'
+import type { S3Bucket } from './bucket.ts'
+import { type StoredPart, listParts } from './multipart-calls.ts'
+import { findObject } from './object-calls.ts'
+import type { UploadRecord } from './upload-record.ts'
+import { type UploadTail, continues, findTail } from './upload-tail.ts'
+
+/** What the bucket holds of an upload. */
+export interface UploadProgress {
+  /** Whether the object is there, with the right size. */
+  readonly isComplete: boolean
+  /** The parts from number 1 up to the first gap: only these count. */
+  readonly parts: readonly StoredPart[]
+  /** Numbers after a gap: sent, but never acknowledged, since a part before them is missing. */
+  readonly strayPartNumbers: readonly number[]
+  /** The bytes after the last part, if there are any. */
+  readonly tail: UploadTail | undefined
+  /** Whether there is a `.part` object at all, in use or out of date. */
+  readonly hasTailObject: boolean
+}
+
+export const NO_PROGRESS: UploadProgress = {
+  isComplete: false,
+  parts: [],
+  strayPartNumbers: [],
+  tail: undefined,
+  hasTailObject: false,
+}
+
+export function partsEndBytes({ parts }: Pick<UploadProgress, 'parts'>): number {
+  return parts.reduce((sum, part) => sum + part.sizeBytes, 0)
+}
+
+/**
+ * Looks at the bucket: one listing of the parts beside one look at the tail.
+ * @throws TuskerError ERR_UPLOAD_GONE if the multipart upload is gone and the object is not there: aborted behind our back.
+ */
+export async function findProgress(
+  bucket: S3Bucket,
+  record: UploadRecord,
+  options: CallOptions = {},
+): Promise<UploadProgress> {
+  const [listed, tail] = await Promise.all([
+    findParts(bucket, record, options),
+    findTail(bucket, record.info.id, options),
+  ])
+  const found = { ...splitAtGap(listed ?? []), hasTailObject: tail !== undefined }
+  const endBytes = partsEndBytes(found)
+  if (await mayBeComplete(bucket, record, { endBytes, wereListed: listed !== undefined, options })) {
+    return { ...found, isComplete: true, tail: undefined }
+  }
+  if (listed === undefined) throw gone(record)
+  return { ...found, isComplete: false, tail: tail && continues(tail, endBytes) ? tail : undefined }
+}
+
+/** The parts in the store; none for an upload that has no multipart upload yet; undefined if the store knows none. */
+async function findParts(
+  bucket: S3Bucket,
+  { info, multipartId }: UploadRecord,
+  options: CallOptions,
+): Promise<StoredPart[] | undefined> {
+  if (multipartId === undefined) return []
+  try {
+    return await listParts(bucket, { key: info.id, uploadId: multipartId }, options)
+  } catch (error) {
+    if (isTuskerError(error, 'ERR_OBJECT_NOT_FOUND')) return undefined
+    throw error
+  }
+}
+
+/** An upload is complete only if the object is there, with its length: no answer about parts is taken for it. */
+async function mayBeComplete(
+  bucket: S3Bucket,
+  { info, multipartId }: UploadRecord,
+  seen: { readonly endBytes: number; readonly wereListed: boolean; readonly options: CallOptions },
+): Promise<boolean> {
+  const { lengthBytes } = info
+  if (lengthBytes === undefined) return false
+  // Swift goes on listing the parts of a completed upload, hence the look when all of them are there.
+  const worthALook = multipartId === undefined || !seen.wereListed || seen.endBytes >= lengthBytes
+  if (!worthALook) return false
+  const object = await findObject(bucket, info.id, seen.options)
+  return object?.sizeBytes === lengthBytes
+}
+
+/** An empty part is none: it marks a number whose bytes were given up (open-upload.ts). */
+function splitAtGap(listed: readonly StoredPart[]): Pick<UploadProgress, 'parts' | 'strayPartNumbers'> {
+  const stored = listed.filter((part) => part.sizeBytes > 0)
+  const gap = stored.findIndex((part, index) => part.partNumber !== index + 1)
+  const end = gap === -1 ? stored.length : gap
+  return {
+    parts: stored.slice(0, end),
+    strayPartNumbers: stored.slice(end).map((part) => part.partNumber),
+  }
+}
+
+function gone({ info, multipartId }: UploadRecord): TuskerError {
+  return new TuskerError('ERR_UPLOAD_GONE', { details: { id: info.id, multipartId } })
+}
