@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const CLIENT = fileURLToPath(new URL('./tus-client-process.mjs', import.meta.url))
+
+export interface ClientRun {
+  readonly endpoint: string
+  readonly file: string
+  /** Where the client remembers the URLs of unfinished uploads, as a browser does. */
+  readonly urlStore: string
+  readonly chunkSize?: number
+  readonly deferLength?: boolean
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export interface ClientEvent {
+  readonly event: 'url' | 'progress' | 'accepted' | 'success' | 'error' | 'resumed'
+  readonly url?: string
+  readonly bytesSent?: number
+  readonly message?: string
+}
+
+export interface ClientResult {
+  readonly url: string | undefined
+  readonly succeeded: boolean
+  readonly resumed: boolean
+  readonly events: readonly ClientEvent[]
+}
+
+/** Runs the client to its end, or until `killWhen` says of an event that the process is to be killed (-9) now. */
+export async function runClient(
+  run: ClientRun,
+  { onEvent }: { readonly onEvent?: (event: ClientEvent, kill: () => void) => void } = {},
+): Promise<ClientResult> {
+  const child = spawn(process.execPath, [CLIENT, JSON.stringify(run)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const exited = once(child, 'exit')
+  const events: ClientEvent[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    const event = JSON.parse(line) as ClientEvent
+    events.push(event)
+    onEvent?.(event, () => child.kill('SIGKILL'))
+  }
+  await exited
+  return {
+    url: events.findLast(({ url }) => url !== undefined)?.url,
+    succeeded: events.some(({ event }) => event === 'success'),
+    resumed: events.some(({ event }) => event === 'resumed'),
+    events,
+  }
+}
