@@ -11,7 +11,10 @@ export interface E2eBackend {
   close(): Promise<void>
 }
 
-export const E2E_BACKENDS: readonly (readonly [name: string, open: (directory: string) => Promise<E2eBackend>])[] = [
+export const E2E_BACKENDS: readonly (readonly [
+  name: string,
+  open: (directory: string) => Promise<E2eBackend>,
+])[] = [
   ['a local location', openLocal],
   ['an S3 location', openS3],
 ]

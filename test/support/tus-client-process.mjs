@@ -7,7 +7,9 @@ const { endpoint, file, urlStore, chunkSize, deferLength, metadata } = JSON.pars
 const say = (event) => process.stdout.write(`${JSON.stringify(event)}\n`)
 
 // A deferred length is for sources whose end is not known: a plain stream, which can't be resumed by another process.
-const source = deferLength ? createReadStream(file).pipe(new (await import('node:stream')).PassThrough()) : createReadStream(file)
+const source = deferLength
+  ? createReadStream(file).pipe(new (await import('node:stream')).PassThrough())
+  : createReadStream(file)
 
 const upload = new Upload(source, {
   endpoint,

@@ -34,7 +34,9 @@ export async function runClient(
   run: ClientRun,
   { onEvent }: { readonly onEvent?: (event: ClientEvent, kill: () => void) => void } = {},
 ): Promise<ClientResult> {
-  const child = spawn(process.execPath, [CLIENT, JSON.stringify(run)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [CLIENT, JSON.stringify(run)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const exited = once(child, 'exit')
   const events: ClientEvent[] = []
   for await (const line of createInterface({ input: child.stdout })) {
