@@ -41,6 +41,13 @@ export interface UploadStore {
    */
   open(id: UploadId, options?: CallOptions): Promise<OpenUpload>
 
+  /**
+   * Removes every trace of an upload, whatever state it is in: finished, open, or gone (ERR_UPLOAD_GONE). One that
+   * broke off can be repeated.
+   * @throws TuskerError ERR_UPLOAD_NOT_FOUND
+   */
+  remove(id: UploadId, options?: CallOptions): Promise<void>
+
   /** What is known of an upload without looking at its bytes. Needs no lock. @throws TuskerError ERR_UPLOAD_NOT_FOUND */
   info(id: UploadId, options?: CallOptions): Promise<UploadInfo>
 
@@ -75,7 +82,4 @@ export interface OpenUpload {
    * @throws TuskerError ERR_INVALID_LENGTH if it has a length already or has more bytes than that.
    */
   declareLength(lengthBytes: number, options?: CallOptions): Promise<Upload>
-
-  /** Removes every trace of it, finished or not; a second call finds nothing and is fine. */
-  remove(options?: CallOptions): Promise<void>
 }

@@ -3,14 +3,12 @@ import type { CallOptions, OpenUpload, UploadBody } from '../../../core/upload-s
 import type { Upload } from '../../../core/upload.ts'
 import { finishUpload } from './finish-upload.ts'
 import { LimitedBody } from './limited-body.ts'
-import { abortMultipartUpload } from './multipart-calls.ts'
-import { deleteObject } from './object-calls.ts'
 import { MAX_UPLOAD_BYTES } from './part-plan.ts'
 import { writeParts } from './write-parts.ts'
 import { type UploadProgress, partsEndBytes } from './upload-progress.ts'
-import { recordKey, writeRecord } from './upload-record.ts'
+import { writeRecord } from './upload-record.ts'
 import type { UploadContext, UploadState } from './upload-state.ts'
-import { deleteTail, fetchTail } from './upload-tail.ts'
+import { fetchTail } from './upload-tail.ts'
 
 /** One upload in S3, for as long as the caller holds its lock: nobody else changes what was found when it was opened. */
 export class S3OpenUpload implements OpenUpload {
@@ -71,18 +69,6 @@ export class S3OpenUpload implements OpenUpload {
       this.#state = await finishUpload(bucket, this.#state, tail, options)
     }
     return this.upload
-  }
-
-  async remove(options: CallOptions = {}): Promise<void> {
-    const { bucket } = this.#context
-    const { record, progress } = this.#state
-    const { id } = record.info
-    if (record.multipartId !== undefined && !progress.isComplete) {
-      await abortMultipartUpload(bucket, { key: id, uploadId: record.multipartId }, options)
-    }
-    await Promise.all([deleteObject(bucket, id, options), deleteTail(bucket, id, options)])
-    // Last: as long as the record is there, a removal that broke off can be repeated.
-    await deleteObject(bucket, recordKey(id), options)
   }
 }
 

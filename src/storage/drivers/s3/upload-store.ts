@@ -18,6 +18,7 @@ import { listObjects, readObject } from './object-calls.ts'
 import { S3OpenUpload } from './open-upload.ts'
 import type { S3Options } from './options.ts'
 import { MAX_PARTS, MAX_UPLOAD_BYTES, MIN_PART_BYTES, partSizeAt } from './part-plan.ts'
+import { removeUpload } from './remove-upload.ts'
 import { startMultipart } from './start-multipart.ts'
 import { NO_PROGRESS, findProgress } from './upload-progress.ts'
 import { type UploadRecord, readRecord, writeRecord } from './upload-record.ts'
@@ -103,6 +104,10 @@ export class S3UploadStore extends S3Store implements UploadStore {
     return (await readRecord(this.s3, id, options)).info
   }
 
+  override async remove(id: string, options: CallOptions = {}): Promise<void> {
+    await removeUpload(this.s3, await readRecord(this.s3, knownId(id), options), options)
+  }
+
   async *list(options: CallOptions = {}): AsyncIterable<StoredUpload> {
     for await (const { key, modifiedAt } of listObjects(this.s3, '', options)) {
       const id = parseUploadId(RECORD_KEY.exec(key)?.[1] ?? '')
@@ -137,10 +142,6 @@ export class S3UploadStore extends S3Store implements UploadStore {
 
   override async declareUploadLength(id: string, lengthBytes: number): Promise<void> {
     await (await this.open(knownId(id))).declareLength(lengthBytes)
-  }
-
-  override async remove(id: string): Promise<void> {
-    await (await this.open(knownId(id))).remove()
   }
 
   override async read(id: string): Promise<Readable> {

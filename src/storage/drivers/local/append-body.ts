@@ -1,0 +1,96 @@
+import type { FileHandle } from 'node:fs/promises'
+import type { UploadBody } from '../../../core/upload-store.ts'
+
+/** Chunks of a socket are small: this much is gathered for one write. */
+const BATCH_BYTES = 1024 ** 2
+
+export interface AppendOptions {
+  readonly offsetBytes: number
+  /** No more than this is written. */
+  readonly limitBytes: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Appended {
+  readonly storedBytes: number
+  /** Whether the body had more than the limit. */
+  readonly hasSurplus: boolean
+}
+
+/**
+ * Writes `body` into `file` from an offset on, and flushes it to the disk: only then are the bytes acknowledged. What
+ * was written when it fails stays, and counts: the size of the file is the offset.
+ */
+export async function appendBody(
+  file: FileHandle,
+  body: UploadBody,
+  options: AppendOptions,
+): Promise<Appended> {
+  const writer = new BatchWriter(file, options.offsetBytes)
+  try {
+    const hasSurplus = await copy(body, writer, options)
+    await writer.flush()
+    return { storedBytes: writer.writtenBytes, hasSurplus }
+  } finally {
+    if (writer.writtenBytes > 0) await file.datasync()
+  }
+}
+
+/** Writes what fits; tells whether there is more. */
+async function copy(
+  body: UploadBody,
+  writer: BatchWriter,
+  { limitBytes, signal }: AppendOptions,
+): Promise<boolean> {
+  let roomBytes = limitBytes
+  for await (const chunk of body) {
+    signal?.throwIfAborted()
+    const taken = chunk.subarray(0, roomBytes)
+    roomBytes -= taken.byteLength
+    await writer.add(taken)
+    if (taken.byteLength < chunk.byteLength) return true
+  }
+  return false
+}
+
+class BatchWriter {
+  readonly #file: FileHandle
+  readonly #startBytes: number
+  #batch: Uint8Array[] = []
+  #batchBytes = 0
+  writtenBytes = 0
+
+  constructor(file: FileHandle, startBytes: number) {
+    this.#file = file
+    this.#startBytes = startBytes
+  }
+
+  async add(chunk: Uint8Array): Promise<void> {
+    if (chunk.byteLength === 0) return
+    this.#batch.push(chunk)
+    this.#batchBytes += chunk.byteLength
+    if (this.#batchBytes >= BATCH_BYTES) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    // A write may be partial (a full disk, a signal): go on with the rest until it fails or is done.
+    let pending = this.#batch
+    this.#batch = []
+    this.#batchBytes = 0
+    while (pending.length > 0) {
+      const { bytesWritten } = await this.#file.writev(pending, this.#startBytes + this.writtenBytes)
+      this.writtenBytes += bytesWritten
+      pending = skip(pending, bytesWritten)
+    }
+  }
+}
+
+/** What is left of `chunks` after their first `bytes`. */
+function skip(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let rest = bytes
+  return chunks.flatMap((chunk) => {
+    const left = chunk.subarray(Math.min(rest, chunk.byteLength))
+    rest -= chunk.byteLength - left.byteLength
+    return left.byteLength > 0 ? [left] : []
+  })
+}

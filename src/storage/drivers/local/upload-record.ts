@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { TuskerError, isTuskerError } from '../../../core/errors.ts'
+import type { UploadId } from '../../../core/upload-id.ts'
+import type { UploadInfo } from '../../../core/upload.ts'
+import { writeDurably } from './durable-file.ts'
+import { translated } from './errors.ts'
+
+/** What `<id>.info` holds. */
+const recordSchema = z.object({
+  version: z.literal(1),
+  lengthBytes: z.number().int().nonnegative().optional(),
+  metadata: z.array(z.tuple([z.string(), z.string().nullable()])),
+  rawMetadata: z.string().optional(),
+  createdAt: z.iso.datetime(),
+})
+
+/** @throws TuskerError ERR_UPLOAD_NOT_FOUND; ERR_UPLOAD_DAMAGED if it can't be understood */
+export async function readRecord(path: string, id: UploadId): Promise<UploadInfo> {
+  const text = await readText(path)
+  try {
+    const { lengthBytes, metadata, rawMetadata, createdAt } = recordSchema.parse(JSON.parse(text))
+    return { id, lengthBytes, metadata: fromEntries(metadata), rawMetadata, createdAt: new Date(createdAt) }
+  } catch (error) {
+    throw new TuskerError('ERR_UPLOAD_DAMAGED', { cause: error, details: { id } })
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await translated(() => readFile(path, 'utf8'))
+  } catch (error) {
+    if (isTuskerError(error, 'ERR_OBJECT_NOT_FOUND'))
+      throw new TuskerError('ERR_UPLOAD_NOT_FOUND', { cause: error })
+    throw error
+  }
+}
+
+/** Metadata without a prototype: `constructor` and `__proto__` are keys like any other. */
+function fromEntries(entries: readonly (readonly [string, string | null])[]): Record<string, string | null> {
+  const metadata = Object.create(null) as Record<string, string | null>
+  for (const [key, value] of entries) metadata[key] = value
+  return metadata
+}
+
+export async function writeRecord(path: string, info: UploadInfo): Promise<void> {
+  const record: z.input<typeof recordSchema> = {
+    version: 1,
+    lengthBytes: info.lengthBytes,
+    metadata: Object.entries(info.metadata),
+    rawMetadata: info.rawMetadata,
+    createdAt: info.createdAt.toISOString(),
+  }
+  await writeDurably(path, async (file) => await file.writeFile(JSON.stringify(record)))
+}

@@ -1,0 +1,18 @@
+import type { CallOptions } from '../../../core/upload-store.ts'
+import type { S3Bucket } from './bucket.ts'
+import { abortMultipartUpload } from './multipart-calls.ts'
+import { deleteObject } from './object-calls.ts'
+import { type UploadRecord, recordKey } from './upload-record.ts'
+import { deleteTail } from './upload-tail.ts'
+
+/** Removes parts, object, tail and, last, the record: as long as that is there, a removal that broke off can be repeated. */
+export async function removeUpload(
+  bucket: S3Bucket,
+  { info: { id }, multipartId }: UploadRecord,
+  options: CallOptions,
+): Promise<void> {
+  if (multipartId !== undefined)
+    await abortMultipartUpload(bucket, { key: id, uploadId: multipartId }, options)
+  await Promise.all([deleteObject(bucket, id, options), deleteTail(bucket, id, options)])
+  await deleteObject(bucket, recordKey(id), options)
+}
