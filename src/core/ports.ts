@@ -14,7 +14,7 @@ export interface Logger {
 /** Called on the holder of a lock when somebody else wants it: finish quickly, keep what you have, unlock. */
 export type RequestRelease = () => Promise<void> | void
 
-/** Gives out locks by id; the same contract as Locker of @tus/utils, so that either fits. */
+/** Gives out locks by id. It can be given to whatever wants a Locker of @tus/utils; `tryLock` is ours. */
 export interface Locker {
   newLock(id: string): Lock
 }
@@ -25,6 +25,8 @@ export interface Lock {
    * @throws TuskerError ERR_UPLOAD_LOCKED if it can't be had in time or `signal` is aborted.
    */
   lock(signal: AbortSignal, requestRelease: RequestRelease): Promise<void>
+  /** Takes the lock if it is free right now, and asks nobody to let go. Returns whether it is ours. */
+  tryLock(requestRelease: RequestRelease): Promise<boolean>
   /** Frees the lock if it is ours; calling it again is fine. */
   unlock(): Promise<void>
 }

@@ -1,0 +1,94 @@
+import { TuskerError } from '../core/errors.ts'
+import type { Lock, Locker, RequestRelease } from '../core/ports.ts'
+
+export interface MemoryLockerOptions {
+  /** How long `lock` waits for the holder to let go. */
+  readonly timeoutMs: number
+}
+
+interface Waiter {
+  readonly owner: symbol
+  readonly requestRelease: RequestRelease
+  readonly grant: () => void
+}
+
+interface Queue {
+  holder: Waiter
+  readonly waiting: Waiter[]
+}
+
+/** Locks for one process: first come, first served; whoever waits sleeps on a promise. */
+export function createMemoryLocker({ timeoutMs }: MemoryLockerOptions): Locker {
+  const queues = new Map<string, Queue>()
+  return { newLock: (id) => new MemoryLock(queues, id, timeoutMs) }
+}
+
+class MemoryLock implements Lock {
+  readonly #queues: Map<string, Queue>
+  readonly #id: string
+  readonly #timeoutMs: number
+  readonly #owner = Symbol('owner')
+
+  constructor(queues: Map<string, Queue>, id: string, timeoutMs: number) {
+    this.#queues = queues
+    this.#id = id
+    this.#timeoutMs = timeoutMs
+  }
+
+  async lock(signal: AbortSignal, requestRelease: RequestRelease): Promise<void> {
+    if (signal.aborted) throw locked('the request is gone')
+    const queue = this.#queues.get(this.#id)
+    if (queue === undefined) {
+      const holder = { owner: this.#owner, requestRelease, grant: () => undefined }
+      this.#queues.set(this.#id, { holder, waiting: [] })
+      return
+    }
+    await this.#wait(queue, signal, requestRelease)
+  }
+
+  #wait(queue: Queue, signal: AbortSignal, requestRelease: RequestRelease): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (done: () => void): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', onAbort)
+        done()
+      }
+      const waiter: Waiter = { owner: this.#owner, requestRelease, grant: () => settle(resolve) }
+      const giveUp = (reason: string): void => {
+        queue.waiting.splice(queue.waiting.indexOf(waiter), 1)
+        settle(() => reject(locked(reason)))
+      }
+      const onAbort = (): void => giveUp('the request is gone')
+      const timer = setTimeout(() => giveUp('the holder did not let go in time'), this.#timeoutMs)
+      signal.addEventListener('abort', onAbort, { once: true })
+      queue.waiting.push(waiter)
+      askToRelease(queue.holder)
+    })
+  }
+
+  unlock(): Promise<void> {
+    const queue = this.#queues.get(this.#id)
+    if (queue?.holder.owner === this.#owner) this.#passOn(queue)
+    return Promise.resolve()
+  }
+
+  #passOn(queue: Queue): void {
+    const next = queue.waiting.shift()
+    if (next === undefined) {
+      this.#queues.delete(this.#id)
+      return
+    }
+    queue.holder = next
+    next.grant()
+    // Those behind it wait for the new holder now.
+    if (queue.waiting.length > 0) askToRelease(next)
+  }
+}
+
+function askToRelease({ requestRelease }: Waiter): void {
+  void requestRelease()
+}
+
+function locked(reason: string): TuskerError {
+  return new TuskerError('ERR_UPLOAD_LOCKED', { details: { reason } })
+}

@@ -1,0 +1,51 @@
+import { TuskerError } from '../core/errors.ts'
+import type { OpenUpload } from '../core/upload-store.ts'
+import type { Upload } from '../core/upload.ts'
+import { isUploadContent, parseUploadLength, parseUploadOffset } from './request-headers.ts'
+import { type TusServerOptions, type UploadRequest, setUploadExpires } from './tus-context.ts'
+import { openUpload, withUploadLock } from './upload-lock.ts'
+import { requireRoom, requireWholeBody, writeBody } from './write-body.ts'
+
+/** PATCH: appends the body at Upload-Offset. */
+export async function appendUpload(options: TusServerOptions, exchange: UploadRequest): Promise<void> {
+  const { request, response } = exchange
+  if (options.mode === 'ro') throw new TuskerError('ERR_LOCATION_READ_ONLY')
+  if (!isUploadContent(request)) throw new TuskerError('ERR_INVALID_CONTENT_TYPE')
+  const offsetBytes = parseUploadOffset(request)
+  const lengthBytes = parseUploadLength(request)
+  const upload = await withUploadLock(options, exchange, async () => {
+    const opened = await openUpload(options, exchange)
+    requireOffset(opened, offsetBytes)
+    if (lengthBytes !== undefined) await declareLength(options, opened, lengthBytes)
+    requireRoom(exchange, opened.upload, options)
+    return await writeBody(exchange, opened, options)
+  })
+  sendOffset(options, exchange, upload)
+}
+
+function requireOffset({ upload }: OpenUpload, offsetBytes: number): void {
+  if (upload.offsetBytes !== offsetBytes) {
+    throw new TuskerError('ERR_OFFSET_MISMATCH', {
+      message: `Upload-Offset is ${offsetBytes}, but the upload is at ${upload.offsetBytes}`,
+    })
+  }
+}
+
+async function declareLength(
+  { maxSizeBytes }: TusServerOptions,
+  opened: OpenUpload,
+  lengthBytes: number,
+): Promise<void> {
+  // Some clients repeat the length with every PATCH: the same one changes nothing (CR-07).
+  if (opened.upload.lengthBytes === lengthBytes) return
+  if (maxSizeBytes !== undefined && lengthBytes > maxSizeBytes) throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
+  await opened.declareLength(lengthBytes)
+}
+
+function sendOffset(options: TusServerOptions, exchange: UploadRequest, upload: Upload): void {
+  const { response } = exchange
+  setUploadExpires(response, upload, options)
+  requireWholeBody(exchange, upload)
+  response.setHeader('Upload-Offset', upload.offsetBytes)
+  response.writeHead(204).end()
+}

@@ -1,0 +1,58 @@
+import { TuskerError } from '../core/errors.ts'
+import { createUploadId } from '../core/upload-id.ts'
+import type { Upload, UploadInfo } from '../core/upload.ts'
+import { hasBody, headerOf, isUploadContent, parseCreationLength } from './request-headers.ts'
+import { type TusRequest, type TusServerOptions, setUploadExpires } from './tus-context.ts'
+import { parseUploadMetadata } from './upload-metadata.ts'
+import { withUploadLock } from './upload-lock.ts'
+import { requireRoom, requireWholeBody, writeBody } from './write-body.ts'
+
+/** POST: creation, and creation-with-upload if the body is a piece of an upload; any other body is ignored. */
+export async function createUpload(options: TusServerOptions, exchange: TusRequest): Promise<void> {
+  const { request, response } = exchange
+  requireOpenLocation(options)
+  if (headerOf(request, 'upload-concat') !== undefined) {
+    throw new TuskerError('ERR_UNSUPPORTED_EXTENSION', {
+      message: 'This server does not offer concatenation',
+    })
+  }
+  const info = parseCreation(options, exchange)
+  const takesBody = isUploadContent(request) && hasBody(request)
+  if (takesBody) requireRoom(exchange, { ...info, offsetBytes: 0 }, options)
+  const upload = await withUploadLock(options, { ...exchange, id: info.id }, async () => {
+    const begun = await options.store.begin(info)
+    // From here on the upload exists: the answer says where, even if the body fails, so that it can be resumed.
+    response.setHeader('Location', options.uploadUrl(request, info.id))
+    return takesBody ? await writeBody(exchange, begun, options) : begun.upload
+  })
+  setUploadExpires(response, upload, options)
+  if (takesBody) sendOffset(exchange, upload)
+  response.writeHead(201, { 'Content-Length': 0 }).end()
+}
+
+function requireOpenLocation({ mode }: TusServerOptions): void {
+  if (mode === 'ro') throw new TuskerError('ERR_LOCATION_READ_ONLY')
+  if (mode === 'drain') throw new TuskerError('ERR_LOCATION_DRAINING')
+}
+
+function parseCreation(options: TusServerOptions, { request }: TusRequest): UploadInfo {
+  const lengthBytes = parseCreationLength(request)
+  if (options.maxSizeBytes !== undefined && (lengthBytes ?? 0) > options.maxSizeBytes) {
+    throw new TuskerError('ERR_MAX_SIZE_EXCEEDED', {
+      message: `The upload is larger than this server accepts (${options.maxSizeBytes} bytes)`,
+    })
+  }
+  const rawMetadata = headerOf(request, 'upload-metadata')
+  return {
+    id: createUploadId(),
+    lengthBytes,
+    metadata: parseUploadMetadata(rawMetadata),
+    rawMetadata: rawMetadata === '' ? undefined : rawMetadata,
+    createdAt: new Date(options.clock()),
+  }
+}
+
+function sendOffset(exchange: TusRequest, upload: Upload): void {
+  exchange.response.setHeader('Upload-Offset', upload.offsetBytes)
+  requireWholeBody(exchange, upload)
+}

@@ -1,0 +1,16 @@
+import type { ServerResponse } from 'node:http'
+import { TUS_VERSION } from './request-headers.ts'
+import type { TusServerOptions } from './tus-context.ts'
+
+/** OPTIONS: what this server can do; computed from the location's store, never configured. */
+export function describeServer(
+  { store, expirationMs, maxSizeBytes }: TusServerOptions,
+  response: ServerResponse,
+): void {
+  const extensions = store.extensions.filter((name) => name !== 'expiration' || expirationMs !== undefined)
+  response.setHeader('Tus-Version', TUS_VERSION)
+  if (extensions.length > 0) response.setHeader('Tus-Extension', extensions.join(','))
+  if (maxSizeBytes !== undefined) response.setHeader('Tus-Max-Size', maxSizeBytes)
+  // 200 and not 204: Apple's upload tasks accept nothing else (both are right by C-29).
+  response.writeHead(200, { 'Content-Length': 0 }).end()
+}

@@ -1,0 +1,58 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { LocationMode } from '../core/location.ts'
+import type { Clock, Locker, Logger } from '../core/ports.ts'
+import type { UploadId } from '../core/upload-id.ts'
+import type { UploadStore } from '../core/upload-store.ts'
+import { type UploadInfo, isComplete, type Upload } from '../core/upload.ts'
+import type { RequestBody } from './request-body.ts'
+
+export interface TusServerOptions {
+  readonly locationName: string
+  readonly mode: LocationMode
+  readonly store: UploadStore
+  readonly locker: Locker
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Largest upload, in bytes; no limit if undefined. */
+  readonly maxSizeBytes: number | undefined
+  /** How long after its creation an unfinished upload lives; for ever if undefined. */
+  readonly expirationMs: number | undefined
+  /** How long a body may be silent. */
+  readonly bodyIdleTimeoutMs: number
+  /** The URL of an upload, as the client that asks can reach it. */
+  readonly uploadUrl: (request: IncomingMessage, id: UploadId) => string
+}
+
+/** One request to the protocol. */
+export interface TusRequest {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal
+  /** The request's body, not yet read. */
+  readonly body: RequestBody
+}
+
+/** A request on an upload. */
+export interface UploadRequest extends TusRequest {
+  readonly id: UploadId
+}
+
+export type UploadHandler = (options: TusServerOptions, exchange: UploadRequest) => Promise<void>
+
+/** When the upload expires; undefined if it never does: finished ones do not (tus 1.0.0, expiration). */
+export function expiryOf(upload: Upload, { expirationMs }: TusServerOptions): Date | undefined {
+  if (expirationMs === undefined || isComplete(upload)) return undefined
+  return new Date(upload.createdAt.getTime() + expirationMs)
+}
+
+/** What the lock of an upload is called: ids are unique, but the location says whose lock it is in a log. */
+export function lockName({ locationName }: TusServerOptions, { id }: Pick<UploadInfo, 'id'>): string {
+  return `${locationName}/${id}`
+}
+
+/** Sets Upload-Expires for an upload that is going to expire (EX-02, EX-03). */
+export function setUploadExpires(response: ServerResponse, upload: Upload, options: TusServerOptions): void {
+  const expiry = expiryOf(upload, options)
+  if (expiry) response.setHeader('Upload-Expires', expiry.toUTCString())
+}

@@ -1,0 +1,127 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Server } from '@tus/server'
+import { TuskerError } from '../core/errors.ts'
+import type { UploadId } from '../core/upload-id.ts'
+import { appendUpload } from './append-upload.ts'
+import { createUpload } from './create-upload.ts'
+import { UploadDataStore } from './data-store.ts'
+import { describeServer } from './describe-server.ts'
+import { headUpload } from './head-upload.ts'
+import { RequestBody } from './request-body.ts'
+import { TUS_VERSION, methodOf, requireKnownOverride, requireVersion } from './request-headers.ts'
+import { terminateUpload } from './terminate-upload.ts'
+import type { TusRequest, TusServerOptions, UploadHandler } from './tus-context.ts'
+
+const UPLOAD_HANDLERS: Readonly<Record<string, UploadHandler>> = {
+  HEAD: headUpload,
+  PATCH: appendUpload,
+  DELETE: terminateUpload,
+}
+
+/** How long a client that is still sending may take to read an answer before the connection is closed. */
+const LINGER_MS = 2_000
+
+/**
+ * tus 1.0.0 for one location. The Server of @tus/server is what it is to its surroundings (events, options, store);
+ * its handlers are replaced: they free the lock while parts are still being sent, lose what arrived before a cut, and
+ * answer other codes than the protocol says (docs/architecture.md).
+ */
+export class TusServer extends Server {
+  readonly #options: TusServerOptions
+  readonly #bodies = new Set<RequestBody>()
+  readonly #running = new Set<Promise<void>>()
+  #isShuttingDown = false
+
+  constructor(options: TusServerOptions) {
+    super({
+      path: `/${options.locationName}`,
+      datastore: new UploadDataStore(options.store),
+      locker: options.locker,
+    })
+    this.#options = options
+  }
+
+  /** How many requests are being served. */
+  get inFlight(): number {
+    return this.#running.size
+  }
+
+  /**
+   * Serves a request on an upload, or on the collection if `id` is undefined.
+   * @throws TuskerError for every refusal; headers that belong to it are set on the response by then.
+   */
+  async serve(request: IncomingMessage, response: ServerResponse, id: UploadId | undefined): Promise<void> {
+    const serving = this.#serve(request, response, id)
+    const settled = serving.catch(() => undefined)
+    this.#running.add(settled)
+    try {
+      await serving
+    } finally {
+      this.#running.delete(settled)
+    }
+  }
+
+  /** Ends the bodies that are being received; resolves when what arrived is stored and answered. */
+  async interrupt(): Promise<void> {
+    this.#isShuttingDown = true
+    for (const body of this.#bodies) body.stop('shutdown')
+    await Promise.all(this.#running)
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse, id: UploadId | undefined): Promise<void> {
+    const body = new RequestBody(request, { idleTimeoutMs: this.#options.bodyIdleTimeoutMs })
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    closeIfStillSending(request, response)
+    this.#bodies.add(body)
+    if (this.#isShuttingDown) body.stop('shutdown')
+    try {
+      await this.#dispatch({ request, response, body, signal: gone.signal }, id)
+    } finally {
+      this.#bodies.delete(body)
+    }
+  }
+
+  async #dispatch(exchange: TusRequest, id: UploadId | undefined): Promise<void> {
+    const { request, response } = exchange
+    const method = methodOf(request)
+    response.setHeader('Tus-Resumable', TUS_VERSION)
+    requireKnownOverride(request)
+    if (method === 'OPTIONS') return describeServer(this.#options, response)
+    const handle = this.#handlerOf(method, exchange, id)
+    if (method === 'HEAD') response.setHeader('Cache-Control', 'no-store')
+    else this.#requireVersion(exchange)
+    await handle()
+  }
+
+  #handlerOf(method: string, exchange: TusRequest, id: UploadId | undefined): () => Promise<void> {
+    const forUpload = UPLOAD_HANDLERS[method]
+    if (id !== undefined && forUpload) return () => forUpload(this.#options, { ...exchange, id })
+    if (id === undefined && method === 'POST') return () => createUpload(this.#options, exchange)
+    exchange.response.setHeader(
+      'Allow',
+      id === undefined ? 'POST, OPTIONS' : 'HEAD, PATCH, DELETE, GET, OPTIONS',
+    )
+    throw new TuskerError('ERR_METHOD_NOT_ALLOWED')
+  }
+
+  #requireVersion({ request, response }: TusRequest): void {
+    try {
+      requireVersion(request)
+    } catch (error) {
+      response.setHeader('Tus-Version', TUS_VERSION)
+      throw error
+    }
+  }
+}
+
+/**
+ * After an answer that came before the end of the body, Node goes on reading and drops what comes, so that the client
+ * can get to the answer: for a while, then the connection is closed.
+ */
+function closeIfStillSending(request: IncomingMessage, response: ServerResponse): void {
+  response.once('finish', () => {
+    if (request.complete) return
+    setTimeout(() => request.complete || request.socket.destroy(), LINGER_MS).unref()
+  })
+}

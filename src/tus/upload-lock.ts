@@ -1,0 +1,29 @@
+import { TuskerError } from '../core/errors.ts'
+import type { OpenUpload } from '../core/upload-store.ts'
+import { type TusServerOptions, type UploadRequest, expiryOf, lockName } from './tus-context.ts'
+
+/**
+ * Runs `work` while this request, and no other, may touch the upload. The lock is freed only when `work` has settled,
+ * which a store does only after its last request to the storage. Somebody else who wants the upload ends our body.
+ */
+export async function withUploadLock<Result>(
+  options: TusServerOptions,
+  { id, signal, body }: UploadRequest,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const lock = options.locker.newLock(lockName(options, { id }))
+  await lock.lock(signal, () => body.stop('taken-over'))
+  try {
+    return await work()
+  } finally {
+    await lock.unlock()
+  }
+}
+
+/** Opens the upload, which the caller has locked. @throws TuskerError ERR_UPLOAD_EXPIRED if its time is over (EX-05) */
+export async function openUpload(options: TusServerOptions, { id }: UploadRequest): Promise<OpenUpload> {
+  const opened = await options.store.open(id)
+  const expiry = expiryOf(opened.upload, options)
+  if (expiry && expiry.getTime() <= options.clock()) throw new TuskerError('ERR_UPLOAD_EXPIRED')
+  return opened
+}
