@@ -38,12 +38,19 @@ class MemoryLock implements Lock {
   async lock(signal: AbortSignal, requestRelease: RequestRelease): Promise<void> {
     if (signal.aborted) throw locked('the request is gone')
     const queue = this.#queues.get(this.#id)
-    if (queue === undefined) {
-      const holder = { owner: this.#owner, requestRelease, grant: () => undefined }
-      this.#queues.set(this.#id, { holder, waiting: [] })
-      return
-    }
-    await this.#wait(queue, signal, requestRelease)
+    if (queue === undefined) this.#take(requestRelease)
+    else await this.#wait(queue, signal, requestRelease)
+  }
+
+  tryLock(requestRelease: RequestRelease): Promise<boolean> {
+    const isFree = !this.#queues.has(this.#id)
+    if (isFree) this.#take(requestRelease)
+    return Promise.resolve(isFree)
+  }
+
+  #take(requestRelease: RequestRelease): void {
+    const holder = { owner: this.#owner, requestRelease, grant: () => undefined }
+    this.#queues.set(this.#id, { holder, waiting: [] })
   }
 
   #wait(queue: Queue, signal: AbortSignal, requestRelease: RequestRelease): Promise<void> {

@@ -8,7 +8,7 @@ import { requireRoom, requireWholeBody, writeBody } from './write-body.ts'
 
 /** PATCH: appends the body at Upload-Offset. */
 export async function appendUpload(options: TusServerOptions, exchange: UploadRequest): Promise<void> {
-  const { request, response } = exchange
+  const { request } = exchange
   if (options.mode === 'ro') throw new TuskerError('ERR_LOCATION_READ_ONLY')
   if (!isUploadContent(request)) throw new TuskerError('ERR_INVALID_CONTENT_TYPE')
   const offsetBytes = parseUploadOffset(request)
