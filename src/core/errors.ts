@@ -25,6 +25,7 @@ const ERROR_TABLE = {
   ERR_LOCATION_DRAINING: [403, 'This storage location takes no new uploads'],
   ERR_OBJECT_NOT_FOUND: [404, 'There is no such object'],
   ERR_INVALID_KEY: [400, 'The object key is not valid'],
+  ERR_PRECONDITION_FAILED: [412, 'The file has changed'],
   ERR_RANGE_NOT_SATISFIABLE: [416, 'The requested range is outside of the file'],
   ERR_STORAGE_FULL: [507, 'The storage is full'],
   ERR_STORAGE_UNAVAILABLE: [503, 'The storage does not answer, try again later'],

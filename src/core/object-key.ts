@@ -8,8 +8,7 @@ export type ObjectKey = string & { readonly [objectKeyBrand]: true }
 /** S3 allows 1,024 bytes of UTF-8 for a whole key (S3 user guide, "Object key naming guidelines"). */
 const MAX_KEY_BYTES = 1024
 
-// oxlint-disable-next-line no-control-regex -- control characters are what it refuses
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f]/
+const CONTROL_CHARACTERS = /\p{Cc}/u
 
 /**
  * Turns text into an ObjectKey.

@@ -36,14 +36,19 @@ describe('parts of an upload of known length', () => {
     },
   )
 
-  test.each([60 * GIB, MAX_UPLOAD_BYTES])('are all of one size but the last, as R2 demands (%i bytes)', (lengthBytes) => {
-    const sizes = walk(known(lengthBytes), lengthBytes)
-    expect(new Set(sizes.slice(0, -1)).size).toBe(1)
-    expect(sizes.at(-1)).toBeLessThanOrEqual(sizes[0] ?? 0)
-  })
+  test.each([60 * GIB, MAX_UPLOAD_BYTES])(
+    'are all of one size but the last, as R2 demands (%i bytes)',
+    (lengthBytes) => {
+      const sizes = walk(known(lengthBytes), lengthBytes)
+      expect(new Set(sizes.slice(0, -1)).size).toBe(1)
+      expect(sizes.at(-1)).toBeLessThanOrEqual(sizes[0] ?? 0)
+    },
+  )
 
   test('have the configured size where that is enough', () => {
-    expect(partSizeAt({ partNumber: 3, offsetBytes: 16 * 1024 ** 2 }, known(GIB, 8 * 1024 ** 2))).toBe(8 * 1024 ** 2)
+    expect(partSizeAt({ partNumber: 3, offsetBytes: 16 * 1024 ** 2 }, known(GIB, 8 * 1024 ** 2))).toBe(
+      8 * 1024 ** 2,
+    )
   })
 
   test("grow where another server's small parts left too few numbers", () => {
@@ -55,7 +60,11 @@ describe('parts of an upload of known length', () => {
 })
 
 describe('parts of an upload of unknown length', () => {
-  const unknown: PartPlanOptions = { partSizeBytes: MIN_PART_BYTES, lengthBytes: undefined, lengthWasDeferred: true }
+  const unknown: PartPlanOptions = {
+    partSizeBytes: MIN_PART_BYTES,
+    lengthBytes: undefined,
+    lengthWasDeferred: true,
+  }
 
   test('reach 5 TiB with 10,000 numbers, each between 5 MiB and 5 GiB', () => {
     const sizes = walk(unknown, MAX_UPLOAD_BYTES)

@@ -1,0 +1,99 @@
+import { fileURLToPath } from 'node:url'
+import type { Logger } from 'pino'
+import type { Config } from './config/load-config.ts'
+import { createApp } from './http/app.ts'
+import { createHttpServer, listen, shutDown } from './http/http-server.ts'
+import { uploadUrlMaker } from './http/upload-url.ts'
+import { startCleanUp } from './lifecycle/clean-up.ts'
+import { createMemoryLocker } from './locks/memory-locker.ts'
+import { DRIVERS } from './storage/driver-table.ts'
+import { LocationRegistry } from './storage/location-registry.ts'
+import { TusLocations } from './tus/tus-locations.ts'
+
+/** Where the build puts the page: beside the server's code, from src/ as from dist/. */
+const PAGE_DIRECTORY = fileURLToPath(new URL('../dist/page', import.meta.url))
+
+/** A server, made of its configuration. */
+export interface Tusker {
+  /** Opens every location and starts to listen; the port. @throws Error that says which part failed and why */
+  start(): Promise<number>
+  /** Stores what is being received, answers it, and closes everything. */
+  stop(): Promise<void>
+}
+
+/** Puts the server together: the one place that knows every part. */
+export function compose(config: Config, logger: Logger): Tusker {
+  const clock = Date.now
+  const registry = createRegistry(config)
+  const locker = createMemoryLocker({ timeoutMs: config.uploads.lockTimeoutMs })
+  const locations = new TusLocations({
+    registry,
+    locker,
+    logger,
+    clock,
+    defaultName: config.defaultLocation,
+    uploadUrls: (name) => uploadUrlMaker(config.server.publicUrl, name),
+    bodyIdleTimeoutMs: config.server.bodyIdleTimeoutMs,
+    ...config.uploads,
+  })
+  const shutdown = new AbortController()
+  const server = createHttpServer(
+    createApp(appOptions(config, { logger, locations, shutdown: shutdown.signal })),
+  )
+  const cleanUp = startCleanUp({ ...config.uploads, locations, locker, logger, clock })
+  return {
+    start: async () => {
+      await openAll(registry)
+      return await listen(server, config.server)
+    },
+    stop: async () => {
+      shutdown.abort()
+      const timeoutMs = config.server.shutdownTimeoutMs
+      await Promise.all([
+        shutDown(server, { interrupt: () => locations.interrupt(), timeoutMs }),
+        cleanUp.stop(),
+      ])
+      await registry.close()
+    },
+  }
+}
+
+function appOptions(
+  { server, cors, downloads, uploads, locations: configured }: Config,
+  { logger, locations, shutdown }: { logger: Logger; locations: TusLocations; shutdown: AbortSignal },
+): Parameters<typeof createApp>[0] {
+  return {
+    logger,
+    locations,
+    cors,
+    downloads,
+    trustProxy: server.trustProxy,
+    isShuttingDown: () => shutdown.aborted,
+    page: {
+      directory: PAGE_DIRECTORY,
+      writableLocations: configured.filter(({ mode }) => mode === 'rw').map(({ name }) => name),
+      maxSizeBytes: uploads.maxSizeBytes,
+      downloads: downloads.enabled,
+    },
+  }
+}
+
+function createRegistry({ locations }: Config): LocationRegistry {
+  const registry = new LocationRegistry()
+  registry.registerDriver('local', DRIVERS.local.open)
+  registry.registerDriver('s3', DRIVERS.s3.open)
+  for (const { name, ...location } of locations) registry.registerLocation(name, location)
+  return registry
+}
+
+/** What can't be opened at all is a fault of the configuration: better told now than by the first upload. */
+async function openAll(registry: LocationRegistry): Promise<void> {
+  for (const name of registry.names()) {
+    try {
+      await registry.location(name)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new Error(`The storage location "${name}" can't be opened: ${reason}`, { cause: error })
+    }
+  }
+}

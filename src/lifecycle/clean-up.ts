@@ -1,0 +1,50 @@
+import type { Clock, Locker, Logger } from '../core/ports.ts'
+import type { TusLocations } from '../tus/tus-locations.ts'
+import { expireUploads } from './expire-uploads.ts'
+import { type Schedule, startSchedule } from './scheduler.ts'
+
+export interface CleanUpOptions {
+  readonly locations: TusLocations
+  readonly locker: Locker
+  readonly logger: Logger
+  readonly clock: Clock
+  /** How long an unfinished upload is kept; for ever if undefined. */
+  readonly expirationMs: number | undefined
+  /** When to look, as a cron expression; never if undefined. */
+  readonly cleanupSchedule: string | undefined
+}
+
+/** Removes expired uploads from every location, at the times of the schedule. */
+export function startCleanUp(options: CleanUpOptions): Schedule {
+  const { cleanupSchedule, expirationMs, logger } = options
+  if (cleanupSchedule === undefined || expirationMs === undefined) return { stop: () => Promise.resolve() }
+  const stopped = new AbortController()
+  const sweepAll = async (): Promise<void> => {
+    for (const name of options.locations.names)
+      await sweep({ ...options, expirationMs }, name, stopped.signal)
+  }
+  const schedule = startSchedule(cleanupSchedule, sweepAll, logger)
+  return {
+    stop: async () => {
+      stopped.abort()
+      await schedule.stop()
+    },
+  }
+}
+
+/** One location after the other: trouble in one does not keep the others from being swept. */
+async function sweep(
+  options: CleanUpOptions & { readonly expirationMs: number },
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted) return
+  try {
+    const { location, uploads: store } = await options.locations.find(name)
+    if (location.mode === 'ro') return
+    const removed = await expireUploads({ ...options, locationName: name, store, signal })
+    if (removed > 0) options.logger.info({ location: name, removed }, 'Expired uploads were removed')
+  } catch (error) {
+    options.logger.error({ err: error, location: name }, 'A location could not be cleaned up')
+  }
+}
