@@ -1,7 +1,7 @@
 import { TuskerError } from '../core/errors.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
 import type { Upload } from '../core/upload.ts'
-import { isUploadContent, parseUploadLength, parseUploadOffset } from './request-headers.ts'
+import { invalidLength, isUploadContent, parseUploadLength, parseUploadOffset } from './request-headers.ts'
 import { type TusServerOptions, type UploadRequest, setUploadExpires } from './tus-context.ts'
 import { openUpload, withUploadLock } from './upload-lock.ts'
 import { requireRoom, requireWholeBody, writeBody } from './write-body.ts'
@@ -16,8 +16,12 @@ export async function appendUpload(options: TusServerOptions, exchange: UploadRe
   const upload = await withUploadLock(options, exchange, async () => {
     const opened = await openUpload(options, exchange)
     requireOffset(opened, offsetBytes)
-    if (lengthBytes !== undefined) await declareLength(options, opened, lengthBytes)
-    requireRoom(exchange, opened.upload, options)
+    const declared = withLength(opened.upload, lengthBytes, options)
+    // Before anything changes: a body that is too long for the length declares no length either.
+    requireRoom(exchange, declared, options)
+    if (declared.lengthBytes !== undefined && declared.lengthBytes !== opened.upload.lengthBytes) {
+      await opened.declareLength(declared.lengthBytes)
+    }
     return await writeBody(exchange, opened, options)
   })
   sendOffset(options, exchange, upload)
@@ -31,15 +35,21 @@ function requireOffset({ upload }: OpenUpload, offsetBytes: number): void {
   }
 }
 
-async function declareLength(
+/** The upload as it will be with the length that a PATCH declares, if it does: once, and not below what is stored. */
+function withLength(
+  upload: Upload,
+  lengthBytes: number | undefined,
   { maxSizeBytes }: TusServerOptions,
-  opened: OpenUpload,
-  lengthBytes: number,
-): Promise<void> {
+): Upload {
   // Some clients repeat the length with every PATCH: the same one changes nothing (CR-07).
-  if (opened.upload.lengthBytes === lengthBytes) return
+  if (lengthBytes === undefined || lengthBytes === upload.lengthBytes) return upload
+  if (upload.lengthBytes !== undefined)
+    throw invalidLength('Upload-Length is set already and cannot be changed')
+  if (lengthBytes < upload.offsetBytes) {
+    throw invalidLength(`Upload-Length is less than the ${upload.offsetBytes} bytes that are stored`)
+  }
   if (maxSizeBytes !== undefined && lengthBytes > maxSizeBytes) throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
-  await opened.declareLength(lengthBytes)
+  return { ...upload, lengthBytes }
 }
 
 function sendOffset(options: TusServerOptions, exchange: UploadRequest, upload: Upload): void {

@@ -16,7 +16,7 @@ async function findUpload(options: TusServerOptions, exchange: UploadRequest): P
   try {
     return await withUploadLock(options, exchange, async () => (await openUpload(options, exchange)).upload)
   } catch (error) {
-    throw withoutRestart(toTuskerError(error))
+    throw withoutRestart(toTuskerError(error), exchange)
   }
 }
 
@@ -31,7 +31,9 @@ function setUploadHeaders({ response }: UploadRequest, upload: Upload): void {
  * tus-js-client starts a file again from zero when HEAD answers anything but 2xx or 423 (lib/upload.js,
  * _resumeUpload): trouble on our side must not cost the client its upload.
  */
-function withoutRestart(error: TuskerError): TuskerError {
-  if (error.status < 500 && error.status !== 429) return error
+function withoutRestart(error: TuskerError, { response }: UploadRequest): TuskerError {
+  if (error.status < 500 && error.status !== 429 && error.status !== 423) return error
+  response.setHeader('Retry-After', '1')
+  if (error.status === 423) return error
   return new TuskerError('ERR_UPLOAD_LOCKED', { message: error.message, cause: error })
 }

@@ -21,6 +21,8 @@ export class RequestBody implements UploadBody {
   readonly #idleTimeoutMs: number
   #limitBytes = Number.POSITIVE_INFINITY
   #outcome: BodyOutcome | undefined
+  /** Why it is to end, once what has arrived is passed on. */
+  #stopReason: 'taken-over' | 'shutdown' | undefined
   #wake: () => void = () => undefined
 
   constructor(request: IncomingMessage, { idleTimeoutMs }: RequestBodyOptions) {
@@ -40,9 +42,10 @@ export class RequestBody implements UploadBody {
     return this
   }
 
-  /** Ends the body where it is. */
-  stop(outcome: 'taken-over' | 'shutdown'): void {
-    this.#end(outcome)
+  /** Ends the body where it is: what has arrived by now is still passed on. */
+  stop(reason: 'taken-over' | 'shutdown'): void {
+    this.#stopReason ??= reason
+    this.#wake()
   }
 
   async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
@@ -63,13 +66,19 @@ export class RequestBody implements UploadBody {
   /** What has arrived, if anything; sets the outcome at the end. */
   #read(): Buffer | undefined {
     const chunk: unknown = this.#request.read()
-    if (Buffer.isBuffer(chunk)) return chunk
-    if (this.#request.readableEnded) this.#end('ended')
-    else if (this.#request.destroyed) this.#end(this.#request.complete ? 'ended' : 'disconnected')
-    return undefined
+    if (!Buffer.isBuffer(chunk)) this.#end(this.#findOutcome())
+    // read() gave all there was. A client that keeps sending would never let the body come to an end.
+    else if (this.#stopReason !== undefined && !this.#request.complete) this.#end(this.#stopReason)
+    return Buffer.isBuffer(chunk) ? chunk : undefined
   }
 
-  #end(outcome: BodyOutcome): void {
+  #findOutcome(): BodyOutcome | undefined {
+    if (this.#request.readableEnded) return 'ended'
+    if (this.#request.destroyed) return this.#request.complete ? 'ended' : 'disconnected'
+    return this.#request.complete ? undefined : this.#stopReason
+  }
+
+  #end(outcome: BodyOutcome | undefined): void {
     this.#outcome ??= outcome
     this.#wake()
   }

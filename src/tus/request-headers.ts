@@ -88,6 +88,7 @@ function parseCount(text: string, code: ErrorCode): number {
   return value
 }
 
-function invalidLength(message: string): TuskerError {
+/** A fault in Upload-Length or Upload-Defer-Length. */
+export function invalidLength(message: string): TuskerError {
   return new TuskerError('ERR_INVALID_LENGTH', { message })
 }

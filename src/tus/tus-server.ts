@@ -6,9 +6,10 @@ import { appendUpload } from './append-upload.ts'
 import { createUpload } from './create-upload.ts'
 import { UploadDataStore } from './data-store.ts'
 import { describeServer } from './describe-server.ts'
+import { drainRequest } from './drain-request.ts'
 import { headUpload } from './head-upload.ts'
 import { RequestBody } from './request-body.ts'
-import { TUS_VERSION, methodOf, requireKnownOverride, requireVersion } from './request-headers.ts'
+import { TUS_VERSION, headerOf, methodOf, requireKnownOverride, requireVersion } from './request-headers.ts'
 import { terminateUpload } from './terminate-upload.ts'
 import type { TusRequest, TusServerOptions, UploadHandler } from './tus-context.ts'
 
@@ -17,9 +18,6 @@ const UPLOAD_HANDLERS: Readonly<Record<string, UploadHandler>> = {
   PATCH: appendUpload,
   DELETE: terminateUpload,
 }
-
-/** How long a client that is still sending may take to read an answer before the connection is closed. */
-const LINGER_MS = 2_000
 
 /**
  * tus 1.0.0 for one location. The Server of @tus/server is what it is to its surroundings (events, options, store);
@@ -72,13 +70,13 @@ export class TusServer extends Server {
     const body = new RequestBody(request, { idleTimeoutMs: this.#options.bodyIdleTimeoutMs })
     const gone = new AbortController()
     response.once('close', () => gone.abort())
-    closeIfStillSending(request, response)
     this.#bodies.add(body)
     if (this.#isShuttingDown) body.stop('shutdown')
     try {
       await this.#dispatch({ request, response, body, signal: gone.signal }, id)
     } finally {
       this.#bodies.delete(body)
+      drainRequest(request, response)
     }
   }
 
@@ -90,7 +88,7 @@ export class TusServer extends Server {
     if (method === 'OPTIONS') return describeServer(this.#options, response)
     const handle = this.#handlerOf(method, exchange, id)
     if (method === 'HEAD') response.setHeader('Cache-Control', 'no-store')
-    else this.#requireVersion(exchange)
+    this.#requireVersion(exchange, method)
     await handle()
   }
 
@@ -105,7 +103,9 @@ export class TusServer extends Server {
     throw new TuskerError('ERR_METHOD_NOT_ALLOWED')
   }
 
-  #requireVersion({ request, response }: TusRequest): void {
+  #requireVersion({ request, response }: TusRequest, method: string): void {
+    // HEAD changes nothing: it may come without a version, but not with another one.
+    if (method === 'HEAD' && headerOf(request, 'tus-resumable') === undefined) return
     try {
       requireVersion(request)
     } catch (error) {
@@ -113,15 +113,4 @@ export class TusServer extends Server {
       throw error
     }
   }
-}
-
-/**
- * After an answer that came before the end of the body, Node goes on reading and drops what comes, so that the client
- * can get to the answer: for a while, then the connection is closed.
- */
-function closeIfStillSending(request: IncomingMessage, response: ServerResponse): void {
-  response.once('finish', () => {
-    if (request.complete) return
-    setTimeout(() => request.complete || request.socket.destroy(), LINGER_MS).unref()
-  })
 }

@@ -1,6 +1,6 @@
-import { TuskerError, isTuskerError } from '../core/errors.ts'
+import { TuskerError } from '../core/errors.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
-import type { Upload } from '../core/upload.ts'
+import { type Upload, isComplete } from '../core/upload.ts'
 import { contentLengthOf } from './request-headers.ts'
 import type { TusRequest, TusServerOptions } from './tus-context.ts'
 
@@ -27,9 +27,14 @@ export async function writeBody(
  * What to answer after a body that did not end as it should; the bytes that arrived are stored.
  * @throws TuskerError that the client gets; for one that is gone, whatever it is, nobody reads it
  */
-export function requireWholeBody({ body }: TusRequest, upload: Upload): void {
-  if (body.outcome === 'ended') return
-  throw body.outcome === 'too-long' ? tooLong(upload) : new TuskerError(OUTCOMES[body.outcome])
+export function requireWholeBody({ body: { outcome }, response }: TusRequest, upload: Upload): void {
+  if (outcome === 'ended') return
+  if (outcome === 'too-long') throw tooLong(upload)
+  // Every byte is stored: how the body ended no longer matters.
+  if (isComplete(upload)) return
+  // C-22: after a timeout the connection is closed too; after a shutdown there is nobody left to use it with.
+  if (outcome === 'idle' || outcome === 'shutdown') response.setHeader('Connection', 'close')
+  throw new TuskerError(OUTCOMES[outcome])
 }
 
 const OUTCOMES = {
@@ -46,9 +51,4 @@ function roomOf({ lengthBytes, offsetBytes }: Upload, { maxSizeBytes }: TusServe
 
 function tooLong({ lengthBytes }: Upload): TuskerError {
   return new TuskerError(lengthBytes === undefined ? 'ERR_MAX_SIZE_EXCEEDED' : 'ERR_UPLOAD_SIZE_EXCEEDED')
-}
-
-/** Whether the client got nothing wrong and may try the same again: such an answer ends the connection. */
-export function isInterruption(error: unknown): boolean {
-  return isTuskerError(error, 'ERR_BODY_IDLE', 'ERR_SERVER_SHUTDOWN')
 }
