@@ -1,22 +1,39 @@
-import { type DestinationStream, type Level, type Logger, pino } from 'pino'
-
-/** What must never be in a log, wherever it appears in a request or response. */
-const SECRETS = [
-  'req.headers.authorization',
-  'req.headers.cookie',
-  'res.headers["set-cookie"]',
-  '*.secretAccessKey',
-  '*.credentials',
-]
+import { type DestinationStream, type LevelWithSilent, type Logger, pino, stdTimeFunctions } from 'pino'
+import { serializeError } from './serialize-error.ts'
 
 export interface LoggerOptions {
-  readonly level: Level | 'silent'
-  /** Standard output if it is left out. */
+  readonly level: LevelWithSilent
+  /** Standard output if not given. */
   readonly destination?: DestinationStream
 }
 
-/** A logger that writes JSON lines, secrets left out. */
+/** Names under which a secret may turn up in what is logged, at the top or up to two levels down. */
+const SECRET_NAMES = [
+  'authorization',
+  'cookie',
+  '["set-cookie"]',
+  '["x-amz-security-token"]',
+  'password',
+  'secret',
+  'secretAccessKey',
+  'sessionToken',
+  'credentials',
+  'token',
+]
+
+/** The log of the whole process: JSON lines, errors without vendor internals, secrets blotted out. */
 export function createLogger({ level, destination }: LoggerOptions): Logger {
-  const options = { level, redact: { paths: SECRETS, censor: '[redacted]' }, base: null }
+  const options = {
+    level,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    redact: { paths: SECRET_NAMES.flatMap(pathsTo), censor: '[redacted]' },
+    serializers: { err: (error: unknown) => serializeError(error) },
+  }
   return destination === undefined ? pino(options) : pino(options, destination)
+}
+
+function pathsTo(name: string): string[] {
+  const step = name.startsWith('[') ? name : `.${name}`
+  return [name, `*${step}`, `*.*${step}`]
 }

@@ -1,0 +1,78 @@
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
+import { TuskerError, toTuskerError } from '../core/errors.ts'
+
+/** How long a client may go on sending a body that was refused, so that it has the time to read the answer. */
+const DISCARD_MS = 5_000
+
+/** When a client had better ask again. */
+const RETRY_AFTER_SECONDS: Readonly<Record<number, number>> = { 423: 1, 503: 5 }
+
+/** For the end of the app: no route was found. */
+export function routeNotFound(): RequestHandler {
+  return function refuseUnknownRoute() {
+    throw new TuskerError('ERR_ROUTE_NOT_FOUND')
+  }
+}
+
+/** The one place where an error becomes an answer: `{"error": {"code", "message", "requestId"}}`, nothing internal. */
+export function errorHandler(): ErrorRequestHandler {
+  // Express knows an error handler by its four parameters.
+  return function answerError(thrown: unknown, request, response, _next) {
+    const error = toTuskerError(fromFramework(thrown))
+    const isGone = response.destroyed || request.socket.destroyed
+    logFault(error, isGone, request)
+    // Of half an answer that is on its way the only honest end is to break off: the client sees that it is not whole.
+    if (isGone || response.headersSent) {
+      response.destroy()
+      return
+    }
+    discardBody(request, response)
+    answer(error, request, response)
+  }
+}
+
+function answer(error: TuskerError, request: Request, response: Response): void {
+  const status = statusFor(error, request)
+  const retryAfter = RETRY_AFTER_SECONDS[status]
+  if (retryAfter !== undefined) response.set('Retry-After', String(retryAfter))
+  response.status(status).set('Cache-Control', 'no-store')
+  if (request.method === 'HEAD') response.end()
+  else response.json({ error: { code: error.code, message: error.message, requestId: request.id } })
+}
+
+/**
+ * tus-js-client throws away what it has sent and starts from zero on any HEAD that fails, but for a 423, which it
+ * repeats: a server in trouble must not cost a client its upload.
+ */
+function statusFor(error: TuskerError, request: Request): number {
+  const isTusHead = request.method === 'HEAD' && request.get('tus-resumable') !== undefined
+  return isTusHead && error.status >= 500 ? 423 : error.status
+}
+
+/** Express and its middleware throw errors with a status for requests that they can't read, such as a bad %-escape. */
+function fromFramework(thrown: unknown): unknown {
+  if (thrown instanceof TuskerError || !(thrown instanceof Error) || !('status' in thrown)) return thrown
+  if (thrown.status === 404) return new TuskerError('ERR_ROUTE_NOT_FOUND', { cause: thrown })
+  const isClientFault = typeof thrown.status === 'number' && thrown.status >= 400 && thrown.status < 500
+  return isClientFault ? new TuskerError('ERR_BAD_REQUEST', { cause: thrown }) : thrown
+}
+
+/** A refusal that hides a fault of ours (423 to HEAD, say) is a fault too. */
+function logFault(error: TuskerError, isGone: boolean, { log }: Request): void {
+  const isOurs = [error, error.cause].some(
+    (fault) => fault instanceof Error && toTuskerError(fault).status >= 500,
+  )
+  if (isOurs && !isGone && error.code !== 'ERR_BAD_REQUEST') log.error({ err: error }, error.message)
+  else log.debug({ err: error }, error.message)
+}
+
+/**
+ * Closing at once on a client that is still sending makes it see a reset instead of the answer. Node reads on and
+ * drops what comes; we end that after a while.
+ */
+function discardBody(request: Request, response: Response): void {
+  response.once('finish', () => {
+    if (request.complete) return
+    setTimeout(() => request.complete || request.socket.destroy(), DISCARD_MS).unref()
+  })
+}
