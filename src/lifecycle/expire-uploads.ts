@@ -22,15 +22,24 @@ export interface ExpireUploadsOptions {
  * @throws TuskerError if the location cannot be listed.
  */
 export async function expireUploads(options: ExpireUploadsOptions): Promise<number> {
-  const { store, signal } = options
   let removed = 0
-  for await (const stored of store.list({ signal })) {
-    if (signal.aborted) break
+  for await (const stored of listUntilAborted(options)) {
     // A record is never older than its upload: a young one needs no look.
     if (!isExpired(options, stored.recordedAt)) continue
     if (await sweepSafely(options, stored)) removed += 1
   }
   return removed
+}
+
+async function* listUntilAborted({ store, signal }: ExpireUploadsOptions): AsyncIterable<StoredUpload> {
+  try {
+    for await (const stored of store.list({ signal })) {
+      if (signal.aborted) return
+      yield stored
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
 }
 
 function isExpired({ clock, expirationMs }: ExpireUploadsOptions, since: Date): boolean {

@@ -14,6 +14,8 @@ interface Waiter {
 
 interface Queue {
   holder: Waiter
+  /** A holder is asked once to let go, however many wait. */
+  holderWasAsked: boolean
   readonly waiting: Waiter[]
 }
 
@@ -50,7 +52,7 @@ class MemoryLock implements Lock {
 
   #take(requestRelease: RequestRelease): void {
     const holder = { owner: this.#owner, requestRelease, grant: () => undefined }
-    this.#queues.set(this.#id, { holder, waiting: [] })
+    this.#queues.set(this.#id, { holder, holderWasAsked: false, waiting: [] })
   }
 
   #wait(queue: Queue, signal: AbortSignal, requestRelease: RequestRelease): Promise<void> {
@@ -69,7 +71,7 @@ class MemoryLock implements Lock {
       const timer = setTimeout(() => giveUp('the holder did not let go in time'), this.#timeoutMs)
       signal.addEventListener('abort', onAbort, { once: true })
       queue.waiting.push(waiter)
-      askToRelease(queue.holder)
+      askToRelease(queue)
     })
   }
 
@@ -86,14 +88,20 @@ class MemoryLock implements Lock {
       return
     }
     queue.holder = next
+    queue.holderWasAsked = false
     next.grant()
     // Those behind it wait for the new holder now.
-    if (queue.waiting.length > 0) askToRelease(next)
+    if (queue.waiting.length > 0) askToRelease(queue)
   }
 }
 
-function askToRelease({ requestRelease }: Waiter): void {
-  void requestRelease()
+/** The holder's own faults are not those of the one that waits. */
+function askToRelease(queue: Queue): void {
+  if (queue.holderWasAsked) return
+  queue.holderWasAsked = true
+  void Promise.resolve()
+    .then(queue.holder.requestRelease)
+    .catch(() => undefined)
 }
 
 function locked(reason: string): TuskerError {
