@@ -8,13 +8,15 @@ import { requireRoom, requireWholeBody, writeBody } from './write-body.ts'
 
 /** PATCH: appends the body at Upload-Offset. */
 export async function appendUpload(options: TusServerOptions, exchange: UploadRequest): Promise<void> {
-  const { request } = exchange
+  const { request, response } = exchange
   if (options.mode === 'ro') throw new TuskerError('ERR_LOCATION_READ_ONLY')
   if (!isUploadContent(request)) throw new TuskerError('ERR_INVALID_CONTENT_TYPE')
   const offsetBytes = parseUploadOffset(request)
   const lengthBytes = parseUploadLength(request)
   const upload = await withUploadLock(options, exchange, async () => {
     const opened = await openUpload(options, exchange)
+    // Already now: EX-02 wants it in every answer, refusals too.
+    setUploadExpires(response, opened.upload, options)
     requireOffset(opened, offsetBytes)
     const declared = withLength(opened.upload, lengthBytes, options)
     // Before anything changes: a body that is too long for the length declares no length either.

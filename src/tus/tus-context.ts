@@ -51,8 +51,9 @@ export function lockName({ locationName }: TusServerOptions, { id }: Pick<Upload
   return `${locationName}/${id}`
 }
 
-/** Sets Upload-Expires for an upload that is going to expire (EX-02, EX-03). */
+/** Sets Upload-Expires for an upload that is going to expire (EX-02, EX-03), and takes it back once it is complete. */
 export function setUploadExpires(response: ServerResponse, upload: Upload, options: TusServerOptions): void {
   const expiry = expiryOf(upload, options)
   if (expiry) response.setHeader('Upload-Expires', expiry.toUTCString())
+  else response.removeHeader('Upload-Expires')
 }

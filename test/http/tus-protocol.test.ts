@@ -491,6 +491,9 @@ describe('PATCH', () => {
   test('EX-02, EX-07: says when the upload expires until it is complete', async () => {
     await start({ expirationMs: 1000 })
     const path = await server.create({ 'Upload-Length': '10' })
+    expect((await server.patch(path, 1, 'hello')).headers['upload-expires']).toBe(
+      'Thu, 01 Jan 2026 00:00:01 GMT',
+    )
     expect((await server.patch(path, 0, 'hello')).headers['upload-expires']).toBe(
       'Thu, 01 Jan 2026 00:00:01 GMT',
     )
