@@ -152,7 +152,11 @@ function outcomeOf(
     case 'apply-later':
       setTimeout(apply, fault.ms)
       return 'break-off'
-    default:
+    // What else there is has happened by now, or shows in the listing.
+    case 'reset-before-body':
+    case 'stall':
+    case 'stale-listing':
+    case undefined:
       return apply()
   }
 }

@@ -21,7 +21,7 @@ function element(name: string, value: XmlValue): string {
   const content =
     typeof value === 'object'
       ? Object.entries(value)
-          .map(([child, inner]) => element(child, inner as XmlValue))
+          .map(([child, inner]) => element(child, inner))
           .join('')
       : escape(String(value))
   return `<${name}>${content}</${name}>`
