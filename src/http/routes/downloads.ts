@@ -111,7 +111,23 @@ async function sendBytes(
   const bytes = await driver.read(key, { signal, ...(range && { range }) })
   response.set('Content-Length', String(lengthBytes))
   response.setTimeout(READER_IDLE_MS, () => response.destroy())
-  await pipeline(bytes, response)
+  await pipeline(bytes, (source: AsyncIterable<Buffer>) => exactly(lengthBytes, source), response)
+}
+
+/**
+ * Passes the bytes on as long as they are as many as promised. Others would leave the client waiting, or be taken for
+ * the next answer: thrown here, they break the connection instead.
+ */
+async function* exactly(lengthBytes: number, source: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+  let sentBytes = 0
+  for await (const chunk of source) {
+    sentBytes += chunk.byteLength
+    if (sentBytes > lengthBytes) break
+    yield chunk
+  }
+  if (sentBytes !== lengthBytes) {
+    throw new TuskerError('ERR_UPLOAD_DAMAGED', { details: { lengthBytes, sentBytes } })
+  }
 }
 
 /** The headers that describe the file are not those of the error. */

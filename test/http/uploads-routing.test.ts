@@ -1,0 +1,241 @@
+import supertest, { type Response } from 'supertest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type RunningApp, sendRaw, startApp } from '../support/start-app.ts'
+
+const UNKNOWN = 'a'.repeat(32)
+
+let app: RunningApp
+let behindProxy: RunningApp
+
+beforeAll(async () => {
+  app = await startApp({ locations: ['local', 'archive'] })
+  behindProxy = await startApp({ env: { IP_TRUST_PROXY: 'loopback' } })
+})
+
+afterAll(() => Promise.all([app.close(), behindProxy.close()]))
+
+async function create(
+  server: RunningApp,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return await supertest(server.url)
+    .post(path)
+    .set({ 'Tus-Resumable': '1.0.0', 'Upload-Length': '3', ...headers })
+}
+
+async function locationOf(server: RunningApp, headers: Record<string, string>): Promise<string> {
+  const response = await create(server, '/files', headers)
+  expect(response.status).toBe(201)
+  return response.headers['location'] ?? ''
+}
+
+describe('/files', () => {
+  test.each([
+    ['/files', 'local'],
+    ['/files/', 'local'],
+    ['/files/local', 'local'],
+    ['/files/archive', 'archive'],
+    ['/files/archive/', 'archive'],
+  ])('POST %s creates in %s, whose name is in the URL', async (path, location) => {
+    const response = await create(app, path)
+    expect(response.status).toBe(201)
+    expect(response.headers['location']).toMatch(new RegExp(`^${app.url}/files/${location}/[0-9a-f]{32}$`))
+  })
+
+  test('the upload is in the location that the URL names, and in no other', async () => {
+    const path = await app.upload('abc', { collection: '/files/archive' })
+    await supertest(app.url).get(path).expect(200)
+    await supertest(app.url).get(path.replace('archive', 'local')).expect(404)
+  })
+
+  test.each([
+    '/files/nowhere',
+    `/files/nowhere/${UNKNOWN}`,
+    '/files/LOCAL',
+    '/files/__proto__',
+    '/files/%00',
+  ])('%s is no location: 404, and those that there are are not told', async (path) => {
+    const response = await create(app, path)
+    expect(response.status).toBe(404)
+    expect(response.body).toMatchObject({ error: { code: 'ERR_LOCATION_NOT_FOUND' } })
+    expect(response.text).not.toContain('archive')
+  })
+
+  test.each([
+    `/files/local/${UNKNOWN}/more`,
+    `/Files/local`,
+    '/filesystem',
+    '/files//local',
+    '/files/local//',
+  ])('%s is no route', async (path) => {
+    const answer = await sendRaw(app.port, `GET ${path} HTTP/1.1`, 'Host: localhost')
+    expect(answer).toMatch(/^HTTP\/1\.1 404 /)
+    expect(answer).toContain('ERR_ROUTE_NOT_FOUND')
+  })
+
+  test.each([
+    UNKNOWN,
+    UNKNOWN.toUpperCase().replace('A', 'B'),
+    `${UNKNOWN}.info`,
+    '..%2flocal',
+    '%2e%2e',
+    `${UNKNOWN}%00`,
+    'x',
+  ])('%s is no upload: 404, whatever the method', async (id) => {
+    for (const method of ['GET', 'HEAD', 'PATCH', 'DELETE']) {
+      const answer = await sendRaw(
+        app.port,
+        `${method} /files/local/${id} HTTP/1.1`,
+        'Host: localhost',
+        'Tus-Resumable: 1.0.0',
+        'Upload-Offset: 0',
+        'Content-Type: application/offset+octet-stream',
+        'Content-Length: 0',
+      )
+      expect(answer).toMatch(/^HTTP\/1\.1 404 /)
+      if (method !== 'HEAD') expect(answer).toContain('ERR_UPLOAD_NOT_FOUND')
+    }
+  })
+
+  test('a query does not change what a URL names', async () => {
+    const path = await app.upload('abc')
+    const response = await supertest(app.url).head(`${path}?sig=a/b&x=/y`).set('Tus-Resumable', '1.0.0')
+    expect(response.status).toBe(200)
+  })
+
+  test.each(['/files/%', '/files/local/%E0%A4%A'])('%s is not readable: 400', async (path) => {
+    const answer = await sendRaw(app.port, `GET ${path} HTTP/1.1`, 'Host: localhost')
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    expect(answer).toContain('ERR_BAD_REQUEST')
+  })
+
+  test.each([
+    ['GET', '/files', 'POST, OPTIONS'],
+    ['DELETE', '/files/archive', 'POST, OPTIONS'],
+    ['PUT', `/files/local/${UNKNOWN}`, 'GET, HEAD, PATCH, DELETE, OPTIONS'],
+    ['POST', `/files/local/${UNKNOWN}`, 'GET, HEAD, PATCH, DELETE, OPTIONS'],
+  ])('%s %s is 405 with Allow: %s', async (method, path, allow) => {
+    const answer = await sendRaw(
+      app.port,
+      `${method} ${path} HTTP/1.1`,
+      'Host: localhost',
+      'Content-Length: 0',
+    )
+    expect(answer).toMatch(/^HTTP\/1\.1 405 /)
+    expect(answer).toContain(`Allow: ${allow}\r\n`)
+    expect(answer).toContain('ERR_METHOD_NOT_ALLOWED')
+  })
+
+  test('every answer names the protocol version, errors too', async () => {
+    for (const path of ['/files/nowhere', `/files/local/${UNKNOWN}`, '/files/local/x', '/files/a/b/c']) {
+      const response = await supertest(app.url).patch(path)
+      expect(response.status).toBeGreaterThanOrEqual(400)
+      expect(response.headers['tus-resumable']).toBe('1.0.0')
+    }
+  })
+
+  test('POST with X-HTTP-Method-Override: PATCH is a PATCH', async () => {
+    const { pathname } = new URL((await create(app, '/files')).headers['location'] ?? '')
+    const response = await supertest(app.url)
+      .post(pathname)
+      .set({ 'Tus-Resumable': '1.0.0', 'Upload-Offset': '0', 'X-HTTP-Method-Override': 'PATCH' })
+      .type('application/offset+octet-stream')
+      .send('abc')
+    expect(response.status).toBe(204)
+    expect(response.headers['upload-offset']).toBe('3')
+  })
+
+  test('bodies that a parser would take (JSON, forms) are stored as they are', async () => {
+    const path = await app.upload('{"a": 1}')
+    expect((await supertest(app.url).get(path).buffer(true)).body.toString()).toBe('{"a": 1}')
+  })
+})
+
+describe('the URL of an upload', () => {
+  test.each([
+    ['uploads.example:8080', 'http://uploads.example:8080/'],
+    ['uploads.example:80', 'http://uploads.example/'],
+    ['uploads.example:443', 'http://uploads.example:443/'],
+    ['[::1]:1080', 'http://[::1]:1080/'],
+    ['my_service', 'http://my_service/'],
+  ])('Host %s: %s', async (host, start) => {
+    expect(await locationOf(app, { Host: host })).toContain(`${start}files/local/`)
+  })
+
+  test.each(['evil.example/path', 'a@b', 'a b', 'x?y', 'a:b', 'a:123456', '[x', 'a,b', ''])(
+    'a Host of %j is refused and creates nothing',
+    async (host) => {
+      const answer = await sendRaw(
+        app.port,
+        'POST /files HTTP/1.1',
+        `Host: ${host}`,
+        'Tus-Resumable: 1.0.0',
+        'Upload-Length: 3',
+        'Content-Length: 0',
+      )
+      expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+      expect(answer).not.toContain('Location')
+    },
+  )
+
+  test('HTTP/1.0 without a Host can ask for health, but not for an upload URL', async () => {
+    expect(await sendRaw(app.port, 'GET /health HTTP/1.0')).toMatch(/^HTTP\/1\.1 200 /)
+    const answer = await sendRaw(app.port, 'POST /files HTTP/1.0', 'Tus-Resumable: 1.0.0', 'Upload-Length: 3')
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+  })
+
+  const FORWARDED: readonly (readonly [string, Record<string, string>, string])[] = [
+    [
+      'X-Forwarded-*',
+      { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'up.example' },
+      'https://up.example/',
+    ],
+    [
+      'lists',
+      { 'X-Forwarded-Proto': 'https, http', 'X-Forwarded-Host': 'up.example, inner' },
+      'https://up.example/',
+    ],
+    [
+      'default ports',
+      { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'up.example:443' },
+      'https://up.example/',
+    ],
+    ['Forwarded', { Forwarded: 'for=1.2.3.4;proto=https;host=up.example' }, 'https://up.example/'],
+    [
+      'Forwarded, quoted, with a port',
+      { Forwarded: 'Host="up.example:8443"; Proto=HTTPS' },
+      'https://up.example:8443/',
+    ],
+    [
+      'Forwarded before X-Forwarded-*',
+      { Forwarded: 'proto=https;host=a.example', 'X-Forwarded-Host': 'b.example' },
+      'https://a.example/',
+    ],
+    [
+      'another scheme',
+      { 'X-Forwarded-Proto': 'gopher', 'X-Forwarded-Host': 'up.example' },
+      'http://up.example/',
+    ],
+  ]
+
+  test.each(FORWARDED)('from a trusted proxy, %s counts', async (_what, headers, start) => {
+    expect(await locationOf(behindProxy, headers)).toContain(`${start}files/local/`)
+  })
+
+  test.each(FORWARDED)('from anybody else, %s does not', async (_what, headers) => {
+    expect(await locationOf(app, headers)).toContain(`${app.url}/files/local/`)
+  })
+
+  test('a forwarded host that is none is refused', async () => {
+    const response = await create(behindProxy, '/files', { 'X-Forwarded-Host': 'evil.example/x' })
+    expect(response.status).toBe(400)
+  })
+
+  test('PUBLIC_URL goes before all that, and keeps its path', async () => {
+    const fixed = await startApp({ env: { PUBLIC_URL: 'https://cdn.example/up/', IP_TRUST_PROXY: 'true' } })
+    const location = await locationOf(fixed, { 'X-Forwarded-Host': 'other.example' })
+    expect(location).toMatch(/^https:\/\/cdn\.example\/up\/files\/local\/[0-9a-f]{32}$/)
+    await fixed.close()
+  })
+})
