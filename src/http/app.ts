@@ -32,6 +32,8 @@ export function createApp(options: AppOptions): Express {
   const app = express()
   app.disable('x-powered-by')
   app.enable('case sensitive routing')
+  // Should our error handler ever fail, the one of Express must show no stack.
+  app.set('env', 'production')
   app.set('trust proxy', options.trustProxy)
 
   app.use(requestId())

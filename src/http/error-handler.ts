@@ -20,7 +20,7 @@ export function errorHandler(): ErrorRequestHandler {
   return function answerError(thrown: unknown, request, response, _next) {
     const error = toTuskerError(fromFramework(thrown))
     const isGone = response.destroyed || request.socket.destroyed
-    logFault(error, isGone, request)
+    logFault(error, request)
     // Of half an answer that is on its way the only honest end is to break off: the client sees that it is not whole.
     if (isGone || response.headersSent) {
       response.destroy()
@@ -58,12 +58,9 @@ function fromFramework(thrown: unknown): unknown {
 }
 
 /** A refusal that hides a fault of ours (423 to HEAD, say) is a fault too. */
-function logFault(error: TuskerError, isGone: boolean, { log }: Request): void {
-  const isOurs = [error, error.cause].some(
-    (fault) => fault instanceof Error && toTuskerError(fault).status >= 500,
-  )
-  if (isOurs && !isGone && error.code !== 'ERR_BAD_REQUEST') log.error({ err: error }, error.message)
-  else log.debug({ err: error }, error.message)
+function logFault(error: TuskerError, { log }: Request): void {
+  const isOurs = error.status >= 500 || (error.cause instanceof TuskerError && error.cause.status >= 500)
+  log[isOurs ? 'error' : 'debug']({ err: error }, error.message)
 }
 
 /**

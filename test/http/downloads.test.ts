@@ -25,7 +25,7 @@ function download(from: string, headers: Record<string, string> = {}): Promise<R
 }
 
 /** The body as it is, whatever its type. */
-function collect(response: NodeJS.ReadableStream, done: (error: Error | null, body: Buffer) => void): void {
+function collect(response: Response, done: (error: Error | null, body: Buffer) => void): void {
   const chunks: Buffer[] = []
   response.on('data', (chunk: Buffer) => chunks.push(chunk))
   response.on('end', () => done(null, Buffer.concat(chunks)))
@@ -252,7 +252,7 @@ describe('conditional requests', () => {
   ])('%s with %s: %i', async (name, _what, status, value) => {
     const response = await download(path, { [name]: value() })
     expect(response.status).toBe(status)
-    if (status === 412) expect(errorOf(response)).toBe('ERR_PRECONDITION_FAILED')
+    expect(bodyOf(response)).toContain(status === 412 ? 'ERR_PRECONDITION_FAILED' : TEXT)
   })
 
   test.each([
@@ -338,6 +338,12 @@ describe('faults', () => {
       })
     })
     expect(await end).toBe('broken')
+    expect(app.logs).toContainEqual(
+      expect.objectContaining({
+        level: 50,
+        err: expect.objectContaining({ code: 'ERR_UPLOAD_DAMAGED' }) as object,
+      }),
+    )
   })
 
   test('an object that vanished is a 404 and does not crash the server', async () => {

@@ -10,7 +10,7 @@ const PROBES = new Set(['/health', '/ready'])
  * are logged: both can hold secrets.
  */
 export function requestLog(logger: Logger): RequestHandler {
-  return pinoHttp<Request, Response>({
+  const logAnswers = pinoHttp<Request, Response>({
     logger,
     quietReqLogger: true,
     quietResLogger: true,
@@ -23,6 +23,11 @@ export function requestLog(logger: Logger): RequestHandler {
     customSuccessMessage: messageOf,
     customErrorMessage: messageOf,
   })
+  return function logRequest(request, response, next) {
+    // Not the one of pino-http: that writes errors with everything that is in them.
+    request.log = logger.child({ requestId: request.id })
+    logAnswers(request, response, next)
+  }
 }
 
 function levelOf(request: Request, response: Response): Level {

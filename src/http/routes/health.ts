@@ -11,25 +11,37 @@ export interface HealthOptions {
   readonly isShuttingDown: () => boolean
 }
 
-/** `/health`: the process runs. `/ready`: each location can be reached (nothing is written) and requests are welcome. */
+/** `/health`: the process lives. `/ready`: requests are welcome, and each location can be reached; nothing is written. */
 export function healthRoutes(options: HealthOptions): Router {
-  const router = Router()
+  const router = Router({ caseSensitive: true })
+  const checkAll = sharingRuns(() => Promise.all(options.locations.names.map((name) => check(options, name))))
   router.get('/health', (_request, response) => {
     response.set('Cache-Control', 'no-store').json({ status: 'ok' })
   })
   router.get('/ready', async (_request, response) => {
-    const locations = await Promise.all(options.locations.names.map((name) => check(options, name)))
-    const isReady = !options.isShuttingDown() && locations.every(({ status }) => status === 'ok')
+    const locations = await checkAll()
+    const status = statusOf(locations, options.isShuttingDown())
     response
-      .status(isReady ? 200 : 503)
+      .status(status === 'ok' ? 200 : 503)
       .set('Cache-Control', 'no-store')
-      .json({
-        status: options.isShuttingDown() ? 'shutting-down' : isReady ? 'ok' : 'unavailable',
-        locations,
-      })
+      .json({ status, locations })
   })
   router.all(['/health', '/ready'], allowOnly('GET', 'HEAD'))
   return router
+}
+
+function statusOf(locations: readonly LocationHealth[], isShuttingDown: boolean): string {
+  if (isShuttingDown) return 'shutting-down'
+  return locations.every(({ status }) => status === 'ok') ? 'ok' : 'unavailable'
+}
+
+/** Whoever asks while it runs gets the result of that run: anybody may ask, as often as they like. */
+function sharingRuns<Result>(run: () => Promise<Result>): () => Promise<Result> {
+  let running: Promise<Result> | undefined
+  return () => {
+    running ??= run().finally(() => (running = undefined))
+    return running
+  }
 }
 
 interface LocationHealth {

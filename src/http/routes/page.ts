@@ -25,7 +25,7 @@ export function pageRoutes(options: PageRouteOptions): Router {
   router.get('/page.json', (_request, response) => {
     response.set('Cache-Control', 'no-cache').json(description)
   })
-  router.use(express.static(options.page.directory, { setHeaders: setCaching }))
+  router.use(express.static(options.page.directory, { redirect: false, setHeaders: setCaching }))
   router.all(['/', '/page.json'], refuseOtherMethods())
   return router
 }

@@ -96,9 +96,9 @@ function isTusRequest({ method, headers }: IncomingMessage): boolean {
   return method === 'HEAD' && headers['tus-resumable'] !== undefined
 }
 
-/** Aborts what is being fetched for a client that has left. */
+/** Aborts what is being fetched for a client that has left; not if the answer broke by a fault of ours. */
 function leaveSignal(response: Response): AbortSignal {
   const left = new AbortController()
-  response.once('close', () => left.abort())
+  response.once('close', () => response.errored === null && left.abort())
   return left.signal
 }
