@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 export interface Connections {
-  /** Closes every connection as soon as it has no request running, and says so in the answers to come. */
+  /** Closes every connection as soon as it has no request running, and says so in the answers that are still to come. */
   closeWhenIdle(): void
 }
 
@@ -23,7 +23,6 @@ export function trackConnections(server: Server): Connections {
     const { socket } = request
     idle.delete(socket)
     running.add(response)
-    if (isClosing) announceClose(response)
     response.once('close', () => {
       running.delete(response)
       if (isClosing) socket.end(() => socket.destroy())
@@ -34,12 +33,10 @@ export function trackConnections(server: Server): Connections {
   return {
     closeWhenIdle: () => {
       isClosing = true
-      for (const response of running) announceClose(response)
+      for (const response of running) {
+        if (!response.headersSent) response.setHeader('Connection', 'close')
+      }
       for (const socket of idle) socket.destroy()
     },
   }
-}
-
-function announceClose(response: ServerResponse): void {
-  if (!response.headersSent) response.setHeader('Connection', 'close')
 }

@@ -42,9 +42,7 @@ export function dispositionOf(
  */
 function safeFileName(name: string): string | undefined {
   const base = name.split(/[/\\]/).at(-1) ?? ''
-  return (
-    base.toWellFormed().replaceAll(UNSAFE_IN_NAME, '_').slice(0, MAX_NAME_LENGTH).toWellFormed() || undefined
-  )
+  return base.replaceAll(UNSAFE_IN_NAME, '_').slice(0, MAX_NAME_LENGTH).toWellFormed() || undefined
 }
 
 function hasDuplicates(parameters: string): boolean {

@@ -285,6 +285,10 @@ describe('names and types that clients made up', () => {
     ['exe.\u202Egpj', 'attachment; filename="exe._gpj"'],
     ['', 'attachment'],
     ['..', 'attachment; filename=".."'],
+    [
+      `${'x'.repeat(254)}😀`,
+      `attachment; filename="${'x'.repeat(254)}?"; filename*=UTF-8''${'x'.repeat(254)}%EF%BF%BD`,
+    ],
   ])('%j is saved under a harmless name', async (filename, expected) => {
     const response = await download(await app.upload(TEXT, { metadata: { filename } }))
     expect(response.status).toBe(200)

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import supertest, { type Response } from 'supertest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RunningApp, sendRaw, startApp } from '../support/start-app.ts'
@@ -22,6 +24,10 @@ async function create(
   return await supertest(server.url)
     .post(path)
     .set({ 'Tus-Resumable': '1.0.0', 'Upload-Length': '3', ...headers })
+}
+
+function filesOf(server: RunningApp): Promise<string[]> {
+  return readdir(join(server.root, 'local'))
 }
 
 async function locationOf(server: RunningApp, headers: Record<string, string>): Promise<string> {
@@ -179,10 +185,12 @@ describe('the URL of an upload', () => {
     },
   )
 
-  test('HTTP/1.0 without a Host can ask for health, but not for an upload URL', async () => {
+  test('HTTP/1.0 without a Host can ask for health, but creates nothing, as no URL could be told', async () => {
     expect(await sendRaw(app.port, 'GET /health HTTP/1.0')).toMatch(/^HTTP\/1\.1 200 /)
+    const before = await filesOf(app)
     const answer = await sendRaw(app.port, 'POST /files HTTP/1.0', 'Tus-Resumable: 1.0.0', 'Upload-Length: 3')
     expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+    expect(await filesOf(app)).toEqual(before)
   })
 
   const FORWARDED: readonly (readonly [string, Record<string, string>, string])[] = [
@@ -227,9 +235,11 @@ describe('the URL of an upload', () => {
     expect(await locationOf(app, headers)).toContain(`${app.url}/files/local/`)
   })
 
-  test('a forwarded host that is none is refused', async () => {
+  test('a forwarded host that is none is refused and creates nothing', async () => {
+    const before = await filesOf(behindProxy)
     const response = await create(behindProxy, '/files', { 'X-Forwarded-Host': 'evil.example/x' })
     expect(response.status).toBe(400)
+    expect(await filesOf(behindProxy)).toEqual(before)
   })
 
   test('PUBLIC_URL goes before all that, and keeps its path', async () => {

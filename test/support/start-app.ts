@@ -24,7 +24,7 @@ export interface RunningApp {
   close(): Promise<void>
 }
 
-export interface UploadOptions {
+interface UploadOptions {
   readonly metadata?: Readonly<Record<string, string>>
   readonly collection?: string
   /** The declared length, if it is not that of the bytes. */
