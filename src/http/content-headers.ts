@@ -33,7 +33,12 @@ export function dispositionOf(
 ): string {
   const [type = ''] = contentType.split(';')
   const isInline = inlineTypes.some((inlineType) => inlineType.toLowerCase() === type.trim())
-  return contentDisposition(fileName && safeFileName(fileName), { type: isInline ? 'inline' : 'attachment' })
+  const name = fileName && safeFileName(fileName)
+  return contentDisposition(name, {
+    type: isInline ? 'inline' : 'attachment',
+    // Plain ASCII, so that any other name is sent as UTF-8 too: browsers differ over raw ISO 8859-1 bytes.
+    fallback: name?.replaceAll(/[^ -~]/g, '?') ?? false,
+  })
 }
 
 /**
@@ -42,6 +47,7 @@ export function dispositionOf(
  */
 function safeFileName(name: string): string | undefined {
   const base = name.split(/[/\\]/).at(-1) ?? ''
+  // Well-formed after the cut, which may leave half a character: encoding one would throw.
   return base.replaceAll(UNSAFE_IN_NAME, '_').slice(0, MAX_NAME_LENGTH).toWellFormed() || undefined
 }
 

@@ -281,6 +281,7 @@ describe('names and types that clients made up', () => {
     ['../../etc/passwd', 'attachment; filename="passwd"'],
     ['C:\\temp\\a.txt', 'attachment; filename="a.txt"'],
     ['отчёт.pdf', `attachment; filename="?????.pdf"; filename*=UTF-8''${encodeURIComponent('отчёт.pdf')}`],
+    ['über.txt', `attachment; filename="?ber.txt"; filename*=UTF-8''%C3%BCber.txt`],
     ['50%41.txt', `attachment; filename="50%41.txt"; filename*=UTF-8''50%2541.txt`],
     ['exe.\u202Egpj', 'attachment; filename="exe._gpj"'],
     ['', 'attachment'],
