@@ -1,8 +1,7 @@
 import type { Dirent, Stats } from 'node:fs'
-import { access, constants, mkdir, open, opendir, rm, stat } from 'node:fs/promises'
+import { access, constants, mkdir, open, opendir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { Readable } from 'node:stream'
 import type { Driver, ObjectEntry, ObjectStat, ReadOptions, WriteOptions } from '../../../core/driver.ts'
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import { type ObjectKey, findObjectKey } from '../../../core/object-key.ts'
@@ -56,10 +55,7 @@ class LocalDriver implements Driver {
     const path = this.#path(key)
     await translated(async () => {
       await mkdir(dirname(path), { recursive: true })
-      await writeDurably(path, async (file) => {
-        const source = Buffer.isBuffer(body) ? Readable.from([body]) : body
-        await pipeline(source, file.createWriteStream({ autoClose: false, flush: true }), { signal })
-      })
+      await writeDurably(path, async (file) => await writeFile(file, body, { signal }))
     })
   }
 

@@ -1,0 +1,26 @@
+import { openS3Location } from '../support/s3-location.ts'
+import { createTestBucket, s3Targets } from '../support/s3-servers.ts'
+import { driverContract } from './driver-contract.ts'
+import { uploadStoreContract } from './upload-store-contract.ts'
+
+for (const { name, open } of s3Targets()) {
+  for (const root of ['', 'some/folder']) {
+    driverContract(`s3 on ${name}, root "${root}"`, async () => {
+      const access = await open()
+      const { bucket, remove } = await createTestBucket(access)
+      return {
+        driver: await openS3Location(access, bucket, { root }),
+        cleanUp: async () => await remove().then(access.close),
+      }
+    })
+  }
+
+  uploadStoreContract(`s3 on ${name}`, async () => {
+    const access = await open()
+    const { bucket, remove } = await createTestBucket(access)
+    return {
+      openDriver: async () => await openS3Location(access, bucket, { root: 'uploads' }),
+      cleanUp: async () => await remove().then(access.close),
+    }
+  })
+}
