@@ -4,5 +4,5 @@ const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const
 export function formatBytes(bytes: number): string {
   const power = Math.min(bytes < 1 ? 0 : Math.floor(Math.log2(bytes) / 10), UNITS.length - 1)
   const amount = bytes / 1024 ** power
-  return `${amount.toFixed(power === 0 || amount >= 100 ? 0 : 1).replace(/\.0$/, '')} ${UNITS[power]}`
+  return `${amount.toFixed(power === 0 || amount >= 10 ? 0 : 1).replace(/\.0$/, '')} ${UNITS[power]}`
 }

@@ -23,4 +23,11 @@ export const TEXTS = {
 export const UPPY_STRINGS = {
   exceedsSize: '%{file} is too large: files may have up to %{size}',
   dashboardTitle: 'Upload area',
+  sessionRestored: 'Your uploads are still here',
+  recoveredAllFiles: 'Press Upload: they go on from where they stopped.',
+  // Files that are too large for the browser's store.
+  recoveredXFiles: {
+    0: 'Choose %{smart_count} file again: its upload goes on from where it stopped.',
+    1: 'Choose %{smart_count} files again: their uploads go on from where they stopped.',
+  },
 } as const

@@ -33,7 +33,7 @@ export async function launchChromium(directory: string): Promise<BrowserContext>
 }
 
 /** A PATCH as the browser sent it. */
-export interface SentPatch {
+interface SentPatch {
   readonly url: string
   readonly offset: number
 }
