@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type S3Request, type S3TestServer, startS3Server } from '../test/support/s3-server/server.ts'
+import { type S3Request, type S3TestServer, startS3Server } from '../test/support/s3-test-server/server.ts'
 
 // Starts Tusker on an S3 test server of its own, with two locations, and tells what happens in the buckets.
 

@@ -2,7 +2,13 @@ import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { Config } from './config/load-config.ts'
 import { createApp } from './http/app.ts'
-import { createHttpServer, listen, shutDown } from './http/http-server.ts'
+import {
+  type HttpServer,
+  type ShutDownOptions,
+  createHttpServer,
+  listen,
+  shutDown,
+} from './http/http-server.ts'
 import { uploadUrlMaker } from './http/upload-url.ts'
 import { startCleanUp } from './lifecycle/clean-up.ts'
 import { createMemoryLocker } from './locks/memory-locker.ts'
@@ -50,12 +56,17 @@ export function compose(config: Config, logger: Logger): Tusker {
       shutdown.abort()
       const timeoutMs = config.server.shutdownTimeoutMs
       await Promise.all([
-        shutDown(server, { interrupt: () => locations.interrupt(), timeoutMs }),
+        stopServing(server, { interrupt: () => locations.interrupt(), timeoutMs }, logger),
         cleanUp.stop(),
       ])
       await registry.close()
     },
   }
+}
+
+async function stopServing(server: HttpServer, options: ShutDownOptions, logger: Logger): Promise<void> {
+  const isClean = await shutDown(server, options)
+  if (!isClean) logger.warn({}, 'Requests were cut: they did not end within SHUTDOWN_TIMEOUT')
 }
 
 function appOptions(
@@ -67,6 +78,7 @@ function appOptions(
     locations,
     cors,
     downloads,
+    publicUrl: server.publicUrl,
     trustProxy: server.trustProxy,
     isShuttingDown: () => shutdown.aborted,
     page: {

@@ -23,13 +23,13 @@ export function describeConfig({ config, env }: LoadedConfig): ListedSetting[] {
   return [...general, ...located].map(({ variable, facts }) => list(variable, facts, env))
 }
 
-export interface LocationSetting {
+interface LocationSetting {
   readonly suffix: string
   readonly facts: SettingFacts | undefined
 }
 
 /** The settings of a location of that driver, without DRIVER itself. */
-export function locationSettings(kind: DriverKind): LocationSetting[] {
+function locationSettings(kind: DriverKind): LocationSetting[] {
   const own = Object.entries(DRIVERS[kind].schema.in.shape)
   return [...Object.entries(LOCATION_SETTINGS), ...own].map(([suffix, schema]) => ({
     suffix,

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { distance } from 'fastest-levenshtein'
 import { z } from 'zod'
 import type { LocationMode } from '../core/location.ts'
@@ -22,7 +23,7 @@ export function prefixOf(name: string): string {
 }
 
 /** The names of a driver's settings, and of those that every location has. */
-export function settingNames(kind: DriverKind): string[] {
+function settingNames(kind: DriverKind): string[] {
   return ['DRIVER', ...Object.keys(LOCATION_SETTINGS), ...Object.keys(DRIVERS[kind].schema.in.shape)]
 }
 
@@ -47,6 +48,7 @@ export function readLocations(names: readonly string[], env: Env): LocationsRead
     if ('faults' in read) faults.push(...read.faults)
     else locations.push(read.location)
   }
+  faults.push(...sharedDirectoryFaults(locations))
   return {
     locations,
     faults,
@@ -68,6 +70,19 @@ function nameFaults(names: readonly string[]): ConfigFault[] {
   return doubled.length === 0
     ? []
     : [{ variable, message: `has names that stand for the same variables: ${doubled.join(', ')}` }]
+}
+
+/** Two locations in one directory would show each other's uploads, and each would clean up after the other. */
+function sharedDirectoryFaults(locations: readonly LocationConfig[]): ConfigFault[] {
+  const owners = new Map<string, string>()
+  return locations.flatMap((location) => {
+    if (location.driver !== 'local') return []
+    const directory = resolve(location.options.root)
+    const owner = owners.get(directory)
+    owners.set(directory, location.name)
+    const message = `must be another directory than that of location "${owner}"`
+    return owner === undefined ? [] : [{ variable: `${prefixOf(location.name)}ROOT`, message }]
+  })
 }
 
 /** Gives each variable to the location with the longest prefix: `s3` must not take what belongs to `s3_backup`. */

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'dotenv'
 
 /** Where a value came from. */
-export type ValueSource = 'environment' | 'file'
+type ValueSource = 'environment' | 'file'
 
-export interface EnvValue {
+interface EnvValue {
   readonly value: string
   readonly source: ValueSource
 }

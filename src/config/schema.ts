@@ -15,9 +15,9 @@ import {
   timeout,
 } from '../storage/setting-values.ts'
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
-export const LOCATION_MODES = ['rw', 'drain', 'ro'] as const
+const LOCATION_MODES = ['rw', 'drain', 'ro'] as const
 
 /** Types that no browser runs scripts from; everything else is downloaded, never shown. */
 const INLINE_TYPES =

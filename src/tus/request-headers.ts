@@ -3,11 +3,11 @@ import { type ErrorCode, TuskerError } from '../core/errors.ts'
 
 export const TUS_VERSION = '1.0.0'
 
-export const UPLOAD_CONTENT_TYPE = 'application/offset+octet-stream'
+const UPLOAD_CONTENT_TYPE = 'application/offset+octet-stream'
 
 /** The methods of the protocol. */
-export const TUS_METHODS = ['POST', 'HEAD', 'PATCH', 'DELETE', 'OPTIONS'] as const
-export type TusMethod = (typeof TUS_METHODS)[number]
+const TUS_METHODS = ['POST', 'HEAD', 'PATCH', 'DELETE', 'OPTIONS'] as const
+type TusMethod = (typeof TUS_METHODS)[number]
 
 /** One header's value; several of one name arrive joined by a comma, which no number survives. */
 export function headerOf(request: IncomingMessage, name: string): string | undefined {
@@ -29,7 +29,7 @@ export function requireKnownOverride(request: IncomingMessage): void {
   }
 }
 
-export function isTusMethod(method: string): method is TusMethod {
+function isTusMethod(method: string): method is TusMethod {
   return TUS_METHODS.some((known) => known === method)
 }
 

@@ -5,7 +5,7 @@ import type { OpenUpload } from '../../src/core/upload-store.ts'
 import type { UploadInfo, UploadMetadata } from '../../src/core/upload.ts'
 import { S3UploadStore } from '../../src/storage/drivers/s3/upload-store.ts'
 import { s3Options } from '../support/s3-location.ts'
-import { type S3TestServer, startS3Server } from '../support/s3-server/server.ts'
+import { type S3TestServer, startS3Server } from '../support/s3-test-server/server.ts'
 
 const MIB = 1024 ** 2
 const PART = 5 * MIB

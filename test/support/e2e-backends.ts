@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import { startS3Server } from './s3-server/server.ts'
+import { startS3Server } from './s3-test-server/server.ts'
 
 /** A storage for the built server: its configuration, and a look at what it holds. */
 export interface E2eBackend {

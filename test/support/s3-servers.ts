@@ -9,7 +9,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3'
 import type { S3Access } from './s3-location.ts'
-import { startS3Server } from './s3-server/server.ts'
+import { startS3Server } from './s3-test-server/server.ts'
 
 /** An S3 server that the suites run against. */
 export interface S3Target {
@@ -33,7 +33,7 @@ export function s3Targets(): readonly S3Target[] {
   return [testServer, { name: S3_PROBE_NAME ?? endpoint, open: () => Promise.resolve(access) }]
 }
 
-export function s3Client({ endpoint, region, ...credentials }: S3Access): S3Client {
+function s3Client({ endpoint, region, ...credentials }: S3Access): S3Client {
   return new S3Client({
     endpoint,
     region,

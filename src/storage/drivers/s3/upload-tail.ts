@@ -15,7 +15,7 @@ export interface UploadTail {
   readonly startBytes: number | undefined
 }
 
-export function tailKey(id: UploadId): string {
+function tailKey(id: UploadId): string {
   return `${id}.part`
 }
 
