@@ -1,94 +1,72 @@
-import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { crc32 } from 'node:zlib'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { verifyDigests } from './checksums.ts'
+import { decodeChunkedBody } from './chunked-body.ts'
 import { S3Error } from './s3-error.ts'
-import { type Signed, chunkSignature, sha256 } from './signature.ts'
-import { md5 } from './state.ts'
+import { type Signed, sha256 } from './signature.ts'
 
-/** Reads a request's whole body; undefined if the connection broke before its end: nothing may be stored then. */
-export async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+type Headers = Readonly<Record<string, string>>
+
+/** A body as it arrived. */
+export interface ReceivedBody {
+  readonly raw: Buffer
+  /** False if the connection broke before its end: nothing may be stored then. */
+  readonly isWhole: boolean
+}
+
+/** Reads a request's body, no faster than `bytesPerSecond`. Never rejects. */
+export async function readBody(
+  request: IncomingMessage,
+  bytesPerSecond = Number.POSITIVE_INFINITY,
+): Promise<ReceivedBody> {
   const chunks: Buffer[] = []
   try {
-    for await (const chunk of request) chunks.push(chunk as Buffer)
+    for await (const chunk of request) {
+      chunks.push(chunk as Buffer)
+      if (bytesPerSecond < Number.POSITIVE_INFINITY)
+        await sleep(((chunk as Buffer).byteLength / bytesPerSecond) * 1000)
+    }
   } catch {
-    return undefined
+    return { raw: Buffer.concat(chunks), isWhole: false }
   }
-  return request.complete ? Buffer.concat(chunks) : undefined
+  return { raw: Buffer.concat(chunks), isWhole: request.complete }
 }
+
+/** A body that is what its headers said, and what came behind it. */
+export interface VerifiedBody {
+  readonly data: Buffer
+  readonly trailers: Headers
+}
+
+const STREAMING_KINDS = new Set([
+  'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+  'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
+  'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER',
+])
 
 /** Takes a body out of its framing and checks everything that the request says of it. @throws S3Error */
-export function decodeBody(headers: Readonly<Record<string, string>>, raw: Buffer, signed: Signed): Buffer {
+export function verifyBody(headers: Headers, raw: Buffer, signed: Signed): VerifiedBody {
   const payloadHash = headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD'
-  if (!payloadHash.startsWith('STREAMING-')) {
-    if (payloadHash !== 'UNSIGNED-PAYLOAD' && payloadHash !== sha256(raw))
-      throw new S3Error('XAmzContentSHA256Mismatch')
-    verifyDigests(headers, raw)
-    return raw
-  }
-  const { data, trailers } = decodeChunks(raw, payloadHash.startsWith('STREAMING-AWS4') ? signed : undefined)
+  if (STREAMING_KINDS.has(payloadHash)) return verifyStreamed(headers, raw, payloadHash, signed)
+  if (payloadHash !== 'UNSIGNED-PAYLOAD') requireHash(payloadHash, raw)
+  verifyDigests(headers, raw)
+  return { data: raw, trailers: {} }
+}
+
+function requireHash(payloadHash: string, raw: Buffer): void {
+  if (!/^[0-9a-f]{64}$/.test(payloadHash))
+    throw new S3Error('InvalidArgument', `x-amz-content-sha256 must not be ${payloadHash}`)
+  if (payloadHash !== sha256(raw)) throw new S3Error('XAmzContentSHA256Mismatch')
+}
+
+function verifyStreamed(headers: Headers, raw: Buffer, kind: string, signed: Signed): VerifiedBody {
   const declared = headers['x-amz-decoded-content-length']
   if (declared === undefined) throw new S3Error('MissingContentLength')
-  if (Number(declared) !== data.byteLength) throw new S3Error('IncompleteBody')
-  verifyDigests({ ...headers, ...trailers }, data)
-  return data
-}
-
-/** `aws-chunked`: pieces with their length in front, and headers after the last one. */
-function decodeChunks(
-  raw: Buffer,
-  signed: Signed | undefined,
-): { data: Buffer; trailers: Record<string, string> } {
-  const pieces: Buffer[] = []
-  let position = 0
-  let previous = signed?.signature ?? ''
-  for (;;) {
-    const lineEnd = raw.indexOf('\r\n', position)
-    if (lineEnd === -1) throw new S3Error('IncompleteBody')
-    const [size = '', ...extensions] = raw.toString('latin1', position, lineEnd).split(';')
-    const length = Number.parseInt(size, 16)
-    const piece = raw.subarray(lineEnd + 2, lineEnd + 2 + length)
-    if (signed) previous = verifyChunk(signed, previous, piece, extensions.join(';'))
-    position = lineEnd + 2 + length
-    if (length === 0)
-      return { data: Buffer.concat(pieces), trailers: parseTrailers(raw.toString('latin1', position)) }
-    pieces.push(piece)
-    position += 2
-  }
-}
-
-function verifyChunk(signed: Signed, previous: string, piece: Buffer, extension: string): string {
-  const expected = chunkSignature(signed, previous, piece)
-  if (extension !== `chunk-signature=${expected}`) throw new S3Error('SignatureDoesNotMatch')
-  return expected
-}
-
-function parseTrailers(text: string): Record<string, string> {
-  const lines = text.split('\r\n').filter((line) => line.includes(':'))
-  return Object.fromEntries(
-    lines.map((line) => [
-      line.slice(0, line.indexOf(':')).trim().toLowerCase(),
-      line.slice(line.indexOf(':') + 1).trim(),
-    ]),
-  )
-}
-
-const DIGESTS: Readonly<Record<string, (data: Buffer) => Buffer>> = {
-  'content-md5': md5,
-  'x-amz-checksum-crc32': (data) => {
-    const sum = Buffer.alloc(4)
-    sum.writeUInt32BE(crc32(data))
-    return sum
-  },
-  'x-amz-checksum-sha1': (data) => createHash('sha1').update(data).digest(),
-  'x-amz-checksum-sha256': (data) => createHash('sha256').update(data).digest(),
-}
-
-function verifyDigests(headers: Readonly<Record<string, string>>, data: Buffer): void {
-  for (const [name, digest] of Object.entries(DIGESTS)) {
-    const claimed = headers[name]
-    if (claimed === undefined) continue
-    const expected = digest(data)
-    if (Buffer.from(claimed, 'base64').byteLength !== expected.byteLength) throw new S3Error('InvalidDigest')
-    if (claimed !== expected.toString('base64')) throw new S3Error('BadDigest')
-  }
+  const body = decodeChunkedBody(raw, kind.startsWith('STREAMING-AWS4') ? signed : undefined)
+  if (Number(declared) !== body.data.byteLength) throw new S3Error('IncompleteBody')
+  const announced = (headers['x-amz-trailer'] ?? '').split(',').filter((name) => name !== '')
+  if (announced.some((name) => body.trailers[name.trim().toLowerCase()] === undefined))
+    throw new S3Error('MalformedTrailerError')
+  verifyDigests({ ...headers, ...body.trailers }, body.data)
+  return body
 }

@@ -3,10 +3,14 @@ import { S3Error } from './s3-error.ts'
 import { createBucket } from './state.ts'
 import { parseXml } from './xml.ts'
 
-const DEFAULT_PAGE = 1000
+const MAX_DELETIONS = 1000
+
+/** "Bucket naming rules": 3 to 63 lower-case letters, digits, dots and hyphens, no IP address. */
+const BUCKET_NAME = /^(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 
 export const listBuckets: Handler = ({ buckets }) =>
   xmlReply('ListAllMyBucketsResult', {
+    Owner: { ID: 'test', DisplayName: 'test' },
     Buckets: {
       Bucket: [...buckets.values()].map(({ name, createdAt }) => ({
         Name: name,
@@ -15,20 +19,22 @@ export const listBuckets: Handler = ({ buckets }) =>
     },
   })
 
-export const createBucketOperation: Handler = ({ buckets, bucket }) => {
-  if (buckets.has(bucket)) throw new S3Error('BucketAlreadyOwnedByYou')
-  buckets.set(bucket, createBucket(bucket))
+export const createBucketOperation: Handler = ({ buckets, bucket, region }) => {
+  if (!BUCKET_NAME.test(bucket)) throw new S3Error('InvalidBucketName')
+  // us-east-1 answers 200 for a bucket that is one's own already, all other regions 409 (CreateBucket, "Errors").
+  if (buckets.has(bucket) && region !== 'us-east-1') throw new S3Error('BucketAlreadyOwnedByYou')
+  if (!buckets.has(bucket)) buckets.set(bucket, createBucket(bucket))
   return { status: 200, headers: { location: `/${bucket}` } }
 }
 
 export const headBucket: Handler = (call) => {
   bucketOf(call)
-  return { status: 200 }
+  return { status: 200, headers: { 'x-amz-bucket-region': call.region } }
 }
 
 export const getBucketLocation: Handler = (call) => {
   bucketOf(call)
-  return xmlReply('LocationConstraint', '')
+  return xmlReply('LocationConstraint', call.region === 'us-east-1' ? '' : call.region)
 }
 
 export const deleteBucket: Handler = (call) => {
@@ -37,91 +43,15 @@ export const deleteBucket: Handler = (call) => {
   return { status: 204 }
 }
 
-export const listObjects: Handler = (call) => {
-  const { query } = call
-  const prefix = query.get('prefix') ?? ''
-  const after = query.get('continuation-token') ?? query.get('start-after') ?? ''
-  const maxKeys = Number(query.get('max-keys') ?? DEFAULT_PAGE)
-  const encode = query.get('encoding-type') === 'url' ? encodeURIComponent : (text: string) => text
-  const entries = groupByDelimiter(call, prefix, query.get('delimiter') ?? '').filter(
-    ({ name }) => name > after,
-  )
-  const page = entries.slice(0, Math.min(maxKeys, DEFAULT_PAGE))
-  const isTruncated = entries.length > page.length
-  return xmlReply('ListBucketResult', {
-    Name: call.bucket,
-    Prefix: encode(prefix),
-    KeyCount: page.length,
-    MaxKeys: maxKeys,
-    IsTruncated: isTruncated,
-    NextContinuationToken: isTruncated ? page.at(-1)?.name : undefined,
-    Contents: page.filter(({ isPrefix }) => !isPrefix).map(({ name }) => describeObject(call, name, encode)),
-    CommonPrefixes: page.filter(({ isPrefix }) => isPrefix).map(({ name }) => ({ Prefix: encode(name) })),
-  })
-}
-
-function groupByDelimiter(
-  call: Parameters<Handler>[0],
-  prefix: string,
-  delimiter: string,
-): { name: string; isPrefix: boolean }[] {
-  const names = new Map<string, boolean>()
-  for (const key of bucketOf(call).objects.keys()) {
-    if (!key.startsWith(prefix)) continue
-    const end = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
-    if (end === -1) names.set(key, false)
-    else names.set(key.slice(0, end + delimiter.length), true)
-  }
-  return [...names]
-    .map(([name, isPrefix]) => ({ name, isPrefix }))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-}
-
-function describeObject(call: Parameters<Handler>[0], key: string, encode: (text: string) => string) {
-  const object = bucketOf(call).objects.get(key)
-  return {
-    Key: encode(key),
-    LastModified: object?.modifiedAt.toISOString(),
-    ETag: object?.etag,
-    Size: object?.body.byteLength,
-    StorageClass: 'STANDARD',
-  }
-}
-
 export const deleteObjects: Handler = (call) => {
-  const { Delete } = parseXml(call.body)
-  const { Object: entries = [], Quiet } = (Delete ?? {}) as { Object?: { Key: string }[]; Quiet?: string }
-  if (entries.length === 0 || entries.length > DEFAULT_PAGE) throw new S3Error('MalformedXML')
   const { objects } = bucketOf(call)
-  for (const { Key } of entries) objects.delete(Key)
-  return xmlReply('DeleteResult', Quiet === 'true' ? {} : { Deleted: entries.map(({ Key }) => ({ Key })) })
-}
-
-export const listMultipartUploads: Handler = (call) => {
-  const { query } = call
-  const prefix = query.get('prefix') ?? ''
-  const marker = [query.get('key-marker') ?? '', query.get('upload-id-marker') ?? ''] as const
-  const maxUploads = Number(query.get('max-uploads') ?? DEFAULT_PAGE)
-  const open = [...bucketOf(call).uploads.values()]
-    .filter(({ key, isCompleted }) => !isCompleted && key.startsWith(prefix))
-    .filter(
-      ({ key, uploadId }) =>
-        key > marker[0] || (key === marker[0] && marker[1] !== '' && uploadId > marker[1]),
-    )
-    .toSorted((a, b) => (a.key === b.key ? (a.uploadId < b.uploadId ? -1 : 1) : a.key < b.key ? -1 : 1))
-  const page = open.slice(0, maxUploads)
-  const last = open.length > page.length ? page.at(-1) : undefined
-  return xmlReply('ListMultipartUploadsResult', {
-    Bucket: call.bucket,
-    Prefix: prefix,
-    MaxUploads: maxUploads,
-    IsTruncated: last !== undefined,
-    NextKeyMarker: last?.key,
-    NextUploadIdMarker: last?.uploadId,
-    Upload: page.map(({ key, uploadId, initiatedAt }) => ({
-      Key: key,
-      UploadId: uploadId,
-      Initiated: initiatedAt.toISOString(),
-    })),
-  })
+  // "The Content-MD5 header is required for all Multi-Object Delete requests", or one of the newer checksums.
+  if (call.headers['content-md5'] === undefined && Object.keys(call.checksums).length === 0)
+    throw new S3Error('InvalidRequest', 'Missing required header for this request: Content-MD5')
+  const { Delete } = parseXml(call.body)
+  const { Object: entries = [], Quiet } = (Delete || {}) as { Object?: { Key?: string }[]; Quiet?: string }
+  const keys = entries.map(({ Key }) => Key ?? '')
+  if (keys.length === 0 || keys.length > MAX_DELETIONS || keys.includes('')) throw new S3Error('MalformedXML')
+  for (const key of keys) objects.delete(key)
+  return xmlReply('DeleteResult', Quiet === 'true' ? {} : { Deleted: keys.map((Key) => ({ Key })) })
 }

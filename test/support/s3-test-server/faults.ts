@@ -13,10 +13,16 @@ export type Fault =
   /** It is done, and the connection is reset instead of an answer. */
   | { readonly kind: 'answer-lost' }
   /** Nothing happens for so long (or until released); then it goes on, or the connection is reset. */
-  | { readonly kind: 'stall'; readonly ms: number; readonly then?: 'go-on' | 'reset' }
-  /** The connection is reset, and the request is done so much later all the same. */
+  | { readonly kind: 'stall'; readonly ms: number; readonly afterwards?: 'go-on' | 'reset' }
+  /** Both bodies pass at this rate. */
+  | { readonly kind: 'slow'; readonly bytesPerSecond: number }
+  /** The connection is reset, and the request is done so much later all the same: a zombie. */
   | { readonly kind: 'apply-later'; readonly ms: number }
-  /** ListParts shows what there was so many parts ago. */
+  /** The answer's body ends after so many bytes, and the connection is reset. */
+  | { readonly kind: 'truncated-answer'; readonly afterBytes: number }
+  /** A listing's page has at most so many entries, whatever was asked for. */
+  | { readonly kind: 'short-listing'; readonly maxEntries: number }
+  /** ListParts or ListObjectsV2 shows what there was so many writes ago. */
   | { readonly kind: 'stale-listing'; readonly writesAgo: number }
 
 export interface FaultRule {
@@ -74,6 +80,12 @@ function matches(rule: FaultRule, { name, key, partNumber }: Operation): boolean
   )
 }
 
+/** A fault that a request has met. */
+export interface Struck {
+  readonly fault: Fault
+  readonly released: AbortSignal
+}
+
 /** The faults that a test has asked for. */
 export class FaultPlan {
   #injected: Injected[] = []
@@ -92,7 +104,7 @@ export class FaultPlan {
   }
 
   /** The fault that this request meets, if any; the first rule that matches counts. */
-  strike(operation: Operation): { readonly fault: Fault; readonly released: AbortSignal } | undefined {
+  strike(operation: Operation): Struck | undefined {
     const struck = this.#injected.find((injected) => injected.strikes(operation))
     return struck && { fault: struck.rule.fault, released: struck.released }
   }

@@ -1,4 +1,6 @@
 import * as bucket from './bucket-operations.ts'
+import * as copy from './copy-operations.ts'
+import * as listing from './listing.ts'
 import * as multipart from './multipart-operations.ts'
 import * as object from './object-operations.ts'
 import type { Handler } from './reply.ts'
@@ -10,18 +12,18 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   HeadBucket: bucket.headBucket,
   GetBucketLocation: bucket.getBucketLocation,
   DeleteBucket: bucket.deleteBucket,
-  ListObjectsV2: bucket.listObjects,
+  ListObjectsV2: listing.listObjects,
   DeleteObjects: bucket.deleteObjects,
-  ListMultipartUploads: bucket.listMultipartUploads,
+  ListMultipartUploads: listing.listMultipartUploads,
   PutObject: object.putObject,
   GetObject: object.getObject,
   HeadObject: object.headObject,
   DeleteObject: object.deleteObject,
-  CopyObject: object.copyObject,
+  CopyObject: copy.copyObject,
   GetObjectTagging: object.getObjectTagging,
   CreateMultipartUpload: multipart.createMultipartUpload,
   UploadPart: multipart.uploadPart,
-  UploadPartCopy: multipart.uploadPartCopy,
+  UploadPartCopy: copy.uploadPartCopy,
   ListParts: multipart.listParts,
   CompleteMultipartUpload: multipart.completeMultipartUpload,
   AbortMultipartUpload: multipart.abortMultipartUpload,

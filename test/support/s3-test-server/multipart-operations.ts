@@ -1,77 +1,65 @@
 import { randomUUID } from 'node:crypto'
-import { copySource, parseRange, requireWriteConditions } from './object-operations.ts'
-import { type Call, type Handler, bucketOf, objectHeaders, uploadOf, xmlReply } from './reply.ts'
+import { requireWriteConditions } from './conditions.ts'
+import { maxEntriesOf, pageOf } from './listing.ts'
+import { encryptionHeaders, parseDescription } from './object-headers.ts'
+import { type Call, type Handler, bucketOf, uploadOf, xmlReply } from './reply.ts'
 import { S3Error } from './s3-error.ts'
-import { type MultipartUpload, type StoredPart, etagOf, multipartEtag } from './state.ts'
+import { Journal, type MultipartUpload, type StoredPart, etagOf, multipartEtag } from './state.ts'
 import { parseXml } from './xml.ts'
 
 const MAX_PARTS = 10_000
-const DEFAULT_PAGE = 1000
 
 export const createMultipartUpload: Handler = (call) => {
-  const { bucket, key, headers } = call
+  const { bucket, key } = call
   const upload: MultipartUpload = {
+    ...parseDescription(call.headers),
     uploadId: randomUUID(),
     key,
     initiatedAt: new Date(),
-    headers: objectHeaders(headers),
-    contentType: headers['content-type'],
-    tags: headers['x-amz-tagging'],
-    parts: new Map(),
-    arrivals: [],
+    parts: new Journal(),
     isCompleted: false,
   }
   bucketOf(call).uploads.set(upload.uploadId, upload)
-  return xmlReply('InitiateMultipartUploadResult', { Bucket: bucket, Key: key, UploadId: upload.uploadId })
+  const content = { Bucket: bucket, Key: key, UploadId: upload.uploadId }
+  return xmlReply('InitiateMultipartUploadResult', content, encryptionHeaders(upload.headers))
 }
 
 export const uploadPart: Handler = (call) => {
-  const etag = storePart(call, call.body).etag
-  return { status: 200, headers: { etag } }
+  const { etag, checksums } = storePart(call, call.body)
+  return { status: 200, headers: { etag, ...checksums } }
 }
 
-export const uploadPartCopy: Handler = (call) => {
-  const { body } = copySource(call)
-  const range = call.headers['x-amz-copy-source-range']
-  const { start, end } =
-    range === undefined ? { start: 0, end: body.byteLength - 1 } : parseRange(range, body.byteLength)
-  const part = storePart(call, Buffer.from(body.subarray(start, end + 1)))
-  return xmlReply('CopyPartResult', { ETag: part.etag, LastModified: part.modifiedAt.toISOString() })
-}
-
-function storePart(call: Call, body: Buffer): StoredPart {
-  const { partNumber = 0 } = call
-  if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > MAX_PARTS) {
+/** Stores a part, in place of the one that had its number. @throws S3Error InvalidArgument, NoSuchUpload */
+export function storePart(call: Call, body: Buffer): StoredPart {
+  const { partNumber = 0, checksums } = call
+  if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > MAX_PARTS)
     throw new S3Error(
       'InvalidArgument',
       `Part number must be an integer between 1 and ${MAX_PARTS}, inclusive`,
     )
-  }
   const upload = uploadOf(call)
-  const part = { partNumber, body, etag: etagOf(body), modifiedAt: new Date() }
+  const part = { partNumber, body, etag: etagOf(body), modifiedAt: new Date(), checksums }
   upload.parts.set(partNumber, part)
-  upload.arrivals.push(partNumber)
   return part
 }
 
 export const listParts: Handler = (call) => {
   const upload = listedUpload(call)
   const marker = Number(call.query.get('part-number-marker') ?? 0)
-  const maxParts = Math.min(Number(call.query.get('max-parts') ?? DEFAULT_PAGE), DEFAULT_PAGE)
-  const hidden = new Set(call.writesAgo > 0 ? upload.arrivals.slice(-call.writesAgo) : [])
-  const parts = [...upload.parts.values()]
-    .filter(({ partNumber }) => partNumber > marker && !hidden.has(partNumber))
+  const maxParts = maxEntriesOf(call, 'max-parts')
+  const parts = [...upload.parts.past(call.listingFaults.writesAgo).values()]
+    .filter(({ partNumber }) => partNumber > marker)
     .toSorted((a, b) => a.partNumber - b.partNumber)
-  const page = parts.slice(0, maxParts)
-  const isTruncated = parts.length > page.length
+  const { page, isTruncated } = pageOf(call, parts, maxParts)
   return xmlReply('ListPartsResult', {
     Bucket: call.bucket,
     Key: call.key,
     UploadId: call.uploadId,
     PartNumberMarker: marker,
-    NextPartNumberMarker: isTruncated ? page.at(-1)?.partNumber : undefined,
+    NextPartNumberMarker: page.at(-1)?.partNumber,
     MaxParts: maxParts,
     IsTruncated: isTruncated,
+    StorageClass: 'STANDARD',
     Part: page.map(({ partNumber, etag, body, modifiedAt }) => ({
       PartNumber: partNumber,
       LastModified: modifiedAt.toISOString(),
@@ -82,51 +70,70 @@ export const listParts: Handler = (call) => {
 }
 
 function listedUpload(call: Call): MultipartUpload {
+  const { noSuchKeyForListParts, listPartsAfterComplete } = call.quirks
   const upload = bucketOf(call).uploads.get(call.uploadId)
-  if (upload?.isCompleted === true && call.quirks.listPartsAfterComplete === true) return upload
-  if (upload === undefined || upload.isCompleted || upload.key !== call.key) {
-    throw new S3Error(call.quirks.noSuchKeyForListParts === true ? 'NoSuchKey' : 'NoSuchUpload')
-  }
-  return upload
+  if (upload?.isCompleted === true && listPartsAfterComplete === true) return upload
+  if (noSuchKeyForListParts === true && upload === undefined) throw new S3Error('NoSuchKey')
+  return uploadOf(call)
 }
 
 export const completeMultipartUpload: Handler = (call) => {
   const upload = uploadOf(call)
-  const { objects } = bucketOf(call)
-  requireWriteConditions(call, objects.get(call.key))
+  const { objects, uploads } = bucketOf(call)
   const parts = chosenParts(call, upload)
+  requireWriteConditions(call.headers, objects.get(call.key))
   const body = Buffer.concat(parts.map((part) => part.body))
-  const expected = call.headers['x-amz-mp-object-size']
-  if (expected !== undefined && Number(expected) !== body.byteLength) throw new S3Error('InvalidRequest')
+  requireSize(call, body.byteLength)
   const { contentType, headers, tags } = upload
   const etag = multipartEtag(parts)
-  objects.set(call.key, { body, etag, modifiedAt: new Date(), contentType, headers, tags })
+  objects.set(call.key, { body, etag, modifiedAt: new Date(), contentType, headers, checksums: {}, tags })
   upload.isCompleted = true
-  if (call.quirks.listPartsAfterComplete !== true) bucketOf(call).uploads.delete(upload.uploadId)
-  const answered = call.quirks.emptyCompleteEtag === true ? '' : etag
-  return xmlReply('CompleteMultipartUploadResult', { Bucket: call.bucket, Key: call.key, ETag: answered })
+  if (call.quirks.listPartsAfterComplete !== true) uploads.delete(upload.uploadId)
+  const content = {
+    Location: `/${call.bucket}/${call.key}`,
+    Bucket: call.bucket,
+    Key: call.key,
+    ETag: call.quirks.emptyCompleteEtag === true ? '' : etag,
+  }
+  return xmlReply('CompleteMultipartUploadResult', content, encryptionHeaders(headers))
 }
+
+function requireSize({ headers }: Call, sizeBytes: number): void {
+  const expected = headers['x-amz-mp-object-size']
+  if (expected !== undefined && Number(expected) !== sizeBytes)
+    throw new S3Error(
+      'InvalidRequest',
+      `The parts have ${sizeBytes} bytes, x-amz-mp-object-size is ${expected}`,
+    )
+}
+
+type NamedPart = Readonly<Record<string, string>>
 
 /** The parts that Complete names, checked as S3 checks them. @throws S3Error */
 function chosenParts(call: Call, upload: MultipartUpload): StoredPart[] {
   const { CompleteMultipartUpload } = parseXml(call.body)
-  const { Part: named = [] } = (CompleteMultipartUpload ?? {}) as {
-    Part?: { PartNumber: string; ETag: string }[]
-  }
-  if (named.length === 0) throw new S3Error('MalformedXML')
+  const { Part: named = [] } = (CompleteMultipartUpload || {}) as { Part?: NamedPart[] }
   const numbers = named.map(({ PartNumber }) => Number(PartNumber))
+  const isWellFormed = named.every((part) => part['ETag'] !== undefined) && numbers.every(Number.isInteger)
+  if (named.length === 0 || named.length > MAX_PARTS || !isWellFormed) throw new S3Error('MalformedXML')
   if (numbers.some((number, index) => index > 0 && number <= (numbers[index - 1] ?? 0)))
-    throw new S3Error('InvalidPartOrder')
-  const parts = named.map(({ PartNumber, ETag }) => findPart(upload, Number(PartNumber), ETag))
+    throw new S3Error('InvalidPartOrder', 'The list of parts was not in ascending order')
+  const parts = named.map((part) => findPart(upload, part))
   if (parts.slice(0, -1).some((part) => part.body.byteLength < call.minPartSizeBytes))
-    throw new S3Error('EntityTooSmall')
+    throw new S3Error('EntityTooSmall', 'A part before the last is smaller than the minimum')
   return parts
 }
 
-function findPart(upload: MultipartUpload, partNumber: number, etag: string): StoredPart {
-  const part = upload.parts.get(partNumber)
-  if (part === undefined || part.etag.replaceAll('"', '') !== etag.replaceAll('"', ''))
-    throw new S3Error('InvalidPart')
+/** A part is the one that was named if its ETag, and every checksum that both sides know, is the same. */
+function findPart(upload: MultipartUpload, { PartNumber, ETag = '', ...rest }: NamedPart): StoredPart {
+  const part = upload.parts.get(Number(PartNumber))
+  const isSame = part?.etag.replaceAll('"', '') === ETag.trim().replaceAll('"', '')
+  const differs = Object.entries(rest).some(([name, value]) => {
+    const known = part?.checksums[name.toLowerCase().replace(/^checksum/, 'x-amz-checksum-')]
+    return known !== undefined && known !== value
+  })
+  if (part === undefined || !isSame || differs)
+    throw new S3Error('InvalidPart', `Part ${PartNumber} was not found, or its ETag or checksum is another`)
   return part
 }
 

@@ -1,110 +1,85 @@
 import type { IncomingMessage } from 'node:http'
 import { S3Error } from './s3-error.ts'
+import { type Target, parseTarget } from './target.ts'
 
 /** What a request asks for. */
-export interface Operation {
+export interface Operation extends Target {
   /** As in the S3 API reference: PutObject, UploadPart … */
   readonly name: string
-  readonly bucket: string
-  readonly key: string
-  readonly query: URLSearchParams
   readonly headers: Readonly<Record<string, string>>
   readonly partNumber: number | undefined
   readonly uploadId: string
 }
 
-const MAX_KEY_BYTES = 1024
-
 /** Finds out what a request asks for. @throws S3Error for what this server does not do */
 export function parseOperation(request: IncomingMessage): Operation {
-  const url = new URL(request.url ?? '/', 'http://s3')
-  const { bucket, key } = bucketAndKey(request, url)
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES) throw new S3Error('KeyTooLongError')
-  const query = url.searchParams
-  const partNumber = query.get('partNumber')
+  const target = parseTarget(request)
+  const headers = headersOf(request)
+  const partNumber = target.query.get('partNumber')
   return {
-    name: nameOf(request, { bucket, key, query }),
-    bucket,
-    key,
-    query,
-    headers: headersOf(request),
+    ...target,
+    name: nameOf(request.method ?? 'GET', target, headers),
+    headers,
+    // Number('') is 0 and Number('x') NaN: both are refused as part numbers.
     partNumber: partNumber === null ? undefined : Number(partNumber),
-    uploadId: query.get('uploadId') ?? '',
+    uploadId: target.query.get('uploadId') ?? '',
   }
-}
-
-/** Path style (`/bucket/key`), or virtual-host style if the host is `bucket.localhost` or the like. */
-function bucketAndKey({ headers }: IncomingMessage, url: URL): { bucket: string; key: string } {
-  const host = (headers.host ?? '').replace(/:\d+$/, '')
-  const virtual = /^(.+)\.(?:localhost|s3\.test)$/.exec(host)?.[1]
-  const path = decodeURIComponent(url.pathname.slice(1))
-  if (virtual !== undefined) return { bucket: virtual, key: path }
-  const slash = path.indexOf('/')
-  return slash === -1
-    ? { bucket: path, key: '' }
-    : { bucket: path.slice(0, slash), key: path.slice(slash + 1) }
 }
 
 function headersOf({ headers }: IncomingMessage): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.join(',') : (value ?? ''),
-    ]),
+    Object.entries(headers).map(([name, value]) => [name, [value ?? ''].flat().join(',')]),
   )
 }
 
-interface Asked {
-  readonly bucket: string
-  readonly key: string
-  readonly query: URLSearchParams
+/** Query parameters that make another operation of a request. What is not in NAMES below is refused by its name. */
+const SUBRESOURCES = new Set(
+  (
+    'accelerate acl analytics attributes cors delete encryption intelligent-tiering inventory legal-hold lifecycle ' +
+    'location logging metrics notification object-lock ownershipControls policy policyStatus publicAccessBlock ' +
+    'replication requestPayment restore retention select tagging torrent uploadId uploads versionId versioning ' +
+    'versions website'
+  ).split(' '),
+)
+
+const NAMES: Readonly<Record<string, string>> = {
+  'GET service': 'ListBuckets',
+  'PUT bucket': 'CreateBucket',
+  'HEAD bucket': 'HeadBucket',
+  'DELETE bucket': 'DeleteBucket',
+  'GET bucket?location': 'GetBucketLocation',
+  'GET bucket?uploads': 'ListMultipartUploads',
+  'GET bucket?list-type': 'ListObjectsV2',
+  'POST bucket?delete': 'DeleteObjects',
+  'GET object': 'GetObject',
+  'HEAD object': 'HeadObject',
+  'PUT object': 'PutObject',
+  'PUT object copy': 'CopyObject',
+  'DELETE object': 'DeleteObject',
+  'GET object?tagging': 'GetObjectTagging',
+  'POST object?uploads': 'CreateMultipartUpload',
+  'PUT object?uploadId': 'UploadPart',
+  'PUT object?uploadId copy': 'UploadPartCopy',
+  'GET object?uploadId': 'ListParts',
+  'POST object?uploadId': 'CompleteMultipartUpload',
+  'DELETE object?uploadId': 'AbortMultipartUpload',
 }
 
-function nameOf(request: IncomingMessage, { bucket, key, query }: Asked): string {
-  const method = request.method ?? 'GET'
-  const name =
-    bucket === ''
-      ? SERVICE[method]
-      : key === ''
-        ? bucketOperation(method, query)
-        : objectOperation(request, query)
-  if (name === undefined) throw new S3Error('NotImplemented', `${method} ${request.url}`)
+function nameOf(method: string, target: Target, headers: Readonly<Record<string, string>>): string {
+  const { bucket, key, query } = target
+  const subject = bucket === '' ? 'service' : key === '' ? 'bucket' : 'object'
+  const subresources = [...query.keys()].filter((name) => SUBRESOURCES.has(name)).map((name) => `?${name}`)
+  if (query.get('list-type') === '2') subresources.push('?list-type')
+  const copy = headers['x-amz-copy-source'] === undefined ? '' : ' copy'
+  const asked = `${method} ${subject}${subresources.join('')}${copy}`
+  const name = NAMES[asked]
+  if (name === undefined) throw new S3Error('NotImplemented', `This test server does not do: ${asked}`)
+  refuseUnknownParts(name, query)
   return name
 }
 
-const SERVICE: Readonly<Record<string, string>> = { GET: 'ListBuckets' }
-
-function bucketOperation(method: string, query: URLSearchParams): string | undefined {
-  if (method === 'GET') {
-    if (query.has('uploads')) return 'ListMultipartUploads'
-    if (query.has('location')) return 'GetBucketLocation'
-    return query.get('list-type') === '2' ? 'ListObjectsV2' : undefined
-  }
-  if (method === 'POST') return query.has('delete') ? 'DeleteObjects' : undefined
-  return { PUT: 'CreateBucket', HEAD: 'HeadBucket', DELETE: 'DeleteBucket' }[method]
-}
-
-function objectOperation(
-  { method = 'GET', headers }: IncomingMessage,
-  query: URLSearchParams,
-): string | undefined {
-  const isMultipart = query.has('uploadId')
-  const isCopy = headers['x-amz-copy-source'] !== undefined
-  switch (method) {
-    case 'GET':
-      if (query.has('tagging')) return 'GetObjectTagging'
-      return isMultipart ? 'ListParts' : 'GetObject'
-    case 'HEAD':
-      return 'HeadObject'
-    case 'PUT':
-      if (isMultipart) return isCopy ? 'UploadPartCopy' : 'UploadPart'
-      return isCopy ? 'CopyObject' : 'PutObject'
-    case 'POST':
-      if (query.has('uploads')) return 'CreateMultipartUpload'
-      return isMultipart ? 'CompleteMultipartUpload' : undefined
-    case 'DELETE':
-      return isMultipart ? 'AbortMultipartUpload' : 'DeleteObject'
-    default:
-      return undefined
-  }
+/** GET ?partNumber would have to remember the parts of a finished object. */
+function refuseUnknownParts(name: string, query: URLSearchParams): void {
+  if ((name === 'GetObject' || name === 'HeadObject') && query.has('partNumber'))
+    throw new S3Error('NotImplemented', `This test server does not do: ${name} with partNumber`)
 }

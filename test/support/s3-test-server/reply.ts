@@ -1,6 +1,6 @@
-import type { Bucket, MultipartUpload } from './state.ts'
 import type { Operation } from './operation.ts'
 import { S3Error } from './s3-error.ts'
+import type { Bucket, MultipartUpload } from './state.ts'
 import { type XmlValue, xmlDocument } from './xml.ts'
 
 /** What is answered. */
@@ -20,14 +20,24 @@ export interface Quirks {
   readonly listPartsAfterComplete?: boolean
 }
 
+/** What faults do to a listing. */
+export interface ListingFaults {
+  /** How many writes back in time it is. */
+  readonly writesAgo: number
+  /** How many entries a page has at most, whatever was asked for. */
+  readonly maxEntries: number
+}
+
 /** A request that has passed all checks. */
 export interface Call extends Operation {
   readonly body: Buffer
+  /** x-amz-checksum-* of the body, verified; from the headers or behind the body. */
+  readonly checksums: Readonly<Record<string, string>>
+  readonly region: string
   readonly buckets: Map<string, Bucket>
   readonly minPartSizeBytes: number
   readonly quirks: Quirks
-  /** A fault: how many parts back in time a listing is. */
-  readonly writesAgo: number
+  readonly listingFaults: ListingFaults
 }
 
 export type Handler = (call: Call) => Reply
@@ -45,22 +55,19 @@ export function xmlReply(
 }
 
 /** @throws S3Error NoSuchBucket */
-export function bucketOf({ buckets, bucket }: Call): Bucket {
+export function bucketOf({ buckets, bucket }: Pick<Call, 'buckets' | 'bucket'>): Bucket {
   const found = buckets.get(bucket)
-  if (found === undefined) throw new S3Error('NoSuchBucket')
+  if (found === undefined) throw new S3Error('NoSuchBucket', 'The specified bucket does not exist')
   return found
 }
 
 /** @throws S3Error NoSuchUpload */
 export function uploadOf(call: Call): MultipartUpload {
   const upload = bucketOf(call).uploads.get(call.uploadId)
-  if (upload === undefined || upload.key !== call.key || upload.isCompleted) throw new S3Error('NoSuchUpload')
+  if (upload === undefined || upload.key !== call.key || upload.isCompleted)
+    throw new S3Error(
+      'NoSuchUpload',
+      'The specified multipart upload does not exist: it may be aborted or completed',
+    )
   return upload
-}
-
-/** Headers that belong to the object and come back with it. */
-export function objectHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const kept =
-    /^(?:x-amz-meta-.*|x-amz-acl|x-amz-server-side-encryption.*|x-amz-storage-class|content-disposition|content-language|cache-control|expires)$/
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => kept.test(name)))
 }

@@ -8,6 +8,8 @@ export interface StoredObject {
   contentType: string | undefined
   /** content-disposition, cache-control, x-amz-meta-*, x-amz-acl, encryption …, as they were sent. */
   headers: Record<string, string>
+  /** x-amz-checksum-*, given back to whoever asks with x-amz-checksum-mode. */
+  checksums: Record<string, string>
   tags: string | undefined
 }
 
@@ -16,6 +18,7 @@ export interface StoredPart {
   readonly body: Buffer
   readonly etag: string
   readonly modifiedAt: Date
+  readonly checksums: Readonly<Record<string, string>>
 }
 
 export interface MultipartUpload {
@@ -25,21 +28,45 @@ export interface MultipartUpload {
   readonly headers: Record<string, string>
   readonly contentType: string | undefined
   readonly tags: string | undefined
-  readonly parts: Map<number, StoredPart>
-  /** Part numbers in the order of their arrival: lets a fault show an older listing. */
-  readonly arrivals: number[]
+  readonly parts: Journal<number, StoredPart>
   isCompleted: boolean
 }
 
 export interface Bucket {
   readonly name: string
   readonly createdAt: Date
-  readonly objects: Map<string, StoredObject>
+  readonly objects: Journal<string, StoredObject>
   readonly uploads: Map<string, MultipartUpload>
 }
 
+/** A map that remembers its past, for faults that show it. */
+export class Journal<Key, Value> extends Map<Key, Value> {
+  readonly #writes: { readonly key: Key; readonly before: Value | undefined }[] = []
+
+  override set(key: Key, value: Value): this {
+    this.#writes.push({ key, before: this.get(key) })
+    return super.set(key, value)
+  }
+
+  override delete(key: Key): boolean {
+    if (this.has(key)) this.#writes.push({ key, before: this.get(key) })
+    return super.delete(key)
+  }
+
+  /** How it was `writesAgo` changes ago. */
+  past(writesAgo: number): ReadonlyMap<Key, Value> {
+    const then = new Map(this)
+    const undone = writesAgo === 0 ? [] : this.#writes.slice(-writesAgo)
+    for (const { key, before } of undone.toReversed()) {
+      if (before === undefined) then.delete(key)
+      else then.set(key, before)
+    }
+    return then
+  }
+}
+
 export function createBucket(name: string): Bucket {
-  return { name, createdAt: new Date(), objects: new Map(), uploads: new Map() }
+  return { name, createdAt: new Date(), objects: new Journal(), uploads: new Map() }
 }
 
 export function md5(data: Buffer | string): Buffer {

@@ -28,15 +28,21 @@ function element(name: string, value: XmlValue): string {
 }
 
 function escape(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
+  return (
+    text
+      .replaceAll('&', '&amp;')
+      .replaceAll('<', '&lt;')
+      .replaceAll('>', '&gt;')
+      .replaceAll('"', '&quot;')
+      // A parser would take a bare carriage return for a line feed (XML 1.0, 2.11).
+      .replaceAll('\r', '&#13;')
+  )
 }
 
 const parser = new XMLParser({
   parseTagValue: false,
+  // A key may begin or end with spaces.
+  trimValues: false,
   processEntities: true,
   isArray: (name) => REPEATED.has(name),
 })
