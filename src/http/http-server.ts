@@ -74,7 +74,7 @@ export async function shutDown(
 }
 
 const LISTEN_FAULTS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program uses that port',
+  EADDRINUSE: 'another program uses that port: set PORT to a free one',
   EACCES: 'this user may not open that port (ports below 1024 are for the administrator)',
   EADDRNOTAVAIL: 'this machine does not have that address',
   ENOTFOUND: 'there is no host of that name',

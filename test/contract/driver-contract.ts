@@ -15,16 +15,17 @@ export interface DriverSetup {
 /** What every driver promises (src/core/driver.ts), checked on one that starts empty. */
 export function driverContract(name: string, setUp: () => Promise<DriverSetup>): void {
   describe(`the driver ${name}`, () => {
+    let setup: DriverSetup
     let driver: Driver
-    let cleanUp: () => Promise<void>
 
     beforeAll(async () => {
-      ;({ driver, cleanUp } = await setUp())
+      setup = await setUp()
+      driver = setup.driver
     })
 
     afterAll(async () => {
       await driver.close()
-      await cleanUp()
+      await setup.cleanUp()
     })
 
     const key = parseObjectKey
@@ -84,7 +85,7 @@ export function driverContract(name: string, setUp: () => Promise<DriverSetup>):
         yield randomBytes(6 * MIB)
         throw new Error('the source broke')
       }
-      await expect(driver.write(key('kept'), Readable.from(failing()))).rejects.toThrow()
+      await expect(driver.write(key('kept'), Readable.from(failing()))).rejects.toThrow('the source broke')
       expect((await read('kept')).toString()).toBe('old')
     })
 

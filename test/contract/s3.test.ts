@@ -3,24 +3,30 @@ import { createTestBucket, s3Targets } from '../support/s3-servers.ts'
 import { driverContract } from './driver-contract.ts'
 import { uploadStoreContract } from './upload-store-contract.ts'
 
-for (const { name, open } of s3Targets()) {
+for (const target of s3Targets()) {
+  const { name } = target
   for (const root of ['', 'some/folder']) {
     driverContract(`s3 on ${name}, root "${root}"`, async () => {
-      const access = await open()
+      const access = await target.open()
       const { bucket, remove } = await createTestBucket(access)
       return {
         driver: await openS3Location(access, bucket, { root }),
-        cleanUp: async () => await remove().then(access.close),
+        cleanUp: async () => await removeAll(remove, access),
       }
     })
   }
 
   uploadStoreContract(`s3 on ${name}`, async () => {
-    const access = await open()
+    const access = await target.open()
     const { bucket, remove } = await createTestBucket(access)
     return {
       openDriver: async () => await openS3Location(access, bucket, { root: 'uploads' }),
-      cleanUp: async () => await remove().then(access.close),
+      cleanUp: async () => await removeAll(remove, access),
     }
   })
+}
+
+async function removeAll(remove: () => Promise<void>, access: { close(): Promise<void> }): Promise<void> {
+  await remove()
+  await access.close()
 }

@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ListMultipartUploadsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { expect } from 'vitest'
-import { startS3Server } from './s3-test-server/server.ts'
+import { createTestBucket, s3Client, s3Targets, type S3Target } from './s3-servers.ts'
+import type { S3Access } from './s3-location.ts'
 
 /** A storage for the built server: its configuration, and a look at what it holds. */
 export interface E2eBackend {
@@ -11,12 +13,12 @@ export interface E2eBackend {
   close(): Promise<void>
 }
 
-export const E2E_BACKENDS: readonly (readonly [
-  name: string,
-  open: (directory: string) => Promise<E2eBackend>,
-])[] = [
+type OpenBackend = (directory: string) => Promise<E2eBackend>
+
+/** A local location, and an S3 location on every S3 server at hand. */
+export const E2E_BACKENDS: readonly (readonly [name: string, open: OpenBackend])[] = [
   ['a local location', openLocal],
-  ['an S3 location', openS3],
+  ...s3Targets().map((target) => [`an S3 location on ${target.name}`, () => openS3(target)] as const),
 ]
 
 function openLocal(directory: string): Promise<E2eBackend> {
@@ -30,24 +32,38 @@ function openLocal(directory: string): Promise<E2eBackend> {
   })
 }
 
-async function openS3(): Promise<E2eBackend> {
-  const s3 = await startS3Server({ buckets: ['uploads'] })
+async function openS3(target: S3Target): Promise<E2eBackend> {
+  const access = await target.open()
+  const { bucket, remove } = await createTestBucket(access)
   return {
-    env: {
-      STORAGE_LOCATIONS: 's3',
-      STORAGE_S3_DRIVER: 's3',
-      STORAGE_S3_BUCKET: 'uploads',
-      STORAGE_S3_KEY: s3.accessKeyId,
-      STORAGE_S3_SECRET: s3.secretAccessKey,
-      STORAGE_S3_REGION: s3.region,
-      STORAGE_S3_ENDPOINT: s3.endpoint,
-      STORAGE_S3_FORCE_PATH_STYLE: 'true',
+    env: s3Environment(access, bucket),
+    expectNoRemains: async () => await expectNoParts(access, bucket),
+    close: async () => {
+      await remove()
+      await access.close()
     },
-    expectNoRemains: () => {
-      expect([...s3.objects('uploads').keys()].filter((key) => key.endsWith('.part'))).toEqual([])
-      expect(s3.multipartUploads('uploads')).toEqual([])
-      return Promise.resolve()
-    },
-    close: () => s3.close(),
   }
+}
+
+/** The five variables of the README, and where the server is. */
+function s3Environment(access: S3Access, bucket: string): Record<string, string> {
+  return {
+    STORAGE_LOCATIONS: 's3',
+    STORAGE_S3_DRIVER: 's3',
+    STORAGE_S3_BUCKET: bucket,
+    STORAGE_S3_KEY: access.accessKeyId,
+    STORAGE_S3_SECRET: access.secretAccessKey,
+    STORAGE_S3_REGION: access.region,
+    STORAGE_S3_ENDPOINT: access.endpoint,
+    STORAGE_S3_FORCE_PATH_STYLE: 'true',
+  }
+}
+
+async function expectNoParts(access: S3Access, bucket: string): Promise<void> {
+  const client = s3Client(access)
+  const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }))
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))
+  client.destroy()
+  expect(Contents.map(({ Key = '' }) => Key).filter((key) => key.endsWith('.part'))).toEqual([])
+  expect(Uploads).toEqual([])
 }

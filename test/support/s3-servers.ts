@@ -33,7 +33,7 @@ export function s3Targets(): readonly S3Target[] {
   return [testServer, { name: S3_PROBE_NAME ?? endpoint, open: () => Promise.resolve(access) }]
 }
 
-function s3Client({ endpoint, region, ...credentials }: S3Access): S3Client {
+export function s3Client({ endpoint, region, ...credentials }: S3Access): S3Client {
   return new S3Client({
     endpoint,
     region,

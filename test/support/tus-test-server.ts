@@ -16,7 +16,7 @@ import { TusServer } from '../../src/tus/tus-server.ts'
 
 export const OCTET_STREAM = 'application/offset+octet-stream'
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: string
@@ -164,7 +164,7 @@ function sendRequest({ port, method, path, headers }: RequestHead, body: string 
 }
 
 /** One request on a connection of its own, for clients that misbehave. */
-export class RawRequest {
+class RawRequest {
   readonly socket: Socket
   #received = ''
 

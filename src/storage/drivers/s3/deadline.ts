@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /**
  * Runs `work` with a signal that is aborted by `signal` or after `deadlineMs`, whichever comes first. Unlike
  * AbortSignal.any it leaves nothing attached to a long-lived signal (in Node 20 that leaks).
@@ -7,6 +9,8 @@ export async function withDeadline<Result>(
   { signal, deadlineMs }: { readonly signal: AbortSignal | undefined; readonly deadlineMs: number },
 ): Promise<Result> {
   signal?.throwIfAborted()
+  // All parts of a write listen to one signal: many listeners are no leak here.
+  if (signal) setMaxListeners(0, signal)
   const controller = new AbortController()
   const onAbort = (): void => controller.abort(signal?.reason)
   const timer = setTimeout(() => controller.abort(deadlineError(deadlineMs)), deadlineMs)
