@@ -19,8 +19,8 @@ export async function sendBody(
 async function sendSlowly(response: ServerResponse, body: Buffer, bytesPerSecond: number): Promise<void> {
   const pieceBytes = Math.max(1, Math.floor(bytesPerSecond / TICKS_PER_SECOND))
   for (let start = 0; start < body.byteLength && !response.destroyed; start += pieceBytes) {
-    response.write(body.subarray(start, start + pieceBytes))
     await sleep(1000 / TICKS_PER_SECOND)
+    response.write(body.subarray(start, start + pieceBytes))
   }
   response.end()
 }
