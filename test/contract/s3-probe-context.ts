@@ -13,9 +13,9 @@ export interface Probe {
   readonly bucket: string
   readonly otherBucket: string
   /** A key that no other check uses. */
-  key(): string
-  put(key: string, content: Uint8Array | string): Promise<void>
-  read(key: string): Promise<Buffer>
+  readonly key: () => string
+  readonly put: (key: string, content: Uint8Array | string) => Promise<void>
+  readonly read: (key: string) => Promise<Buffer>
 }
 
 export type Checks = Readonly<Record<string, (s3: Probe) => Promise<void>>>

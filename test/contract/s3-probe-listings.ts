@@ -1,3 +1,4 @@
+// oxlint-disable vitest/no-standalone-expect -- checks are data here; s3-probe.ts makes a test of each
 import { DeleteObjectCommand, ListObjectsV2Command, type ListObjectsV2CommandInput } from '@aws-sdk/client-s3'
 import { expect } from 'vitest'
 import { type Checks, type Probe, refusalOf } from './s3-probe-context.ts'
@@ -91,11 +92,14 @@ export const LISTING_CHECKS = {
     const prefix = await folder(s3, ['a'])
     expect(await page(s3, prefix, { MaxKeys: 0 })).toMatchObject({ keys: [], isTruncated: false })
   },
-  'encoding-type=url brings keys percent-encoded, slashes apart': async (s3) => {
-    const prefix = await folder(s3, ['ä+b/c'])
+  'encoding-type=url brings keys percent-encoded': async (s3) => {
+    const prefix = await folder(s3, ['ä+b c/d'])
     const list = { Bucket: s3.bucket, Prefix: prefix, EncodingType: 'url' } as const
     const { Contents = [] } = await s3.client.send(new ListObjectsV2Command(list))
-    expect(Contents.map(({ Key = '' }) => Key.slice(prefix.length))).toEqual(['%C3%A4%2Bb/c'])
+    const keys = Contents.map(({ Key = '' }) => Key)
+    expect(keys[0]).toMatch(/%C3%A4%2Bb(?:\+|%20)c/)
+    // Servers differ in whether they leave slashes as they are.
+    expect(keys.map((key) => decodeURIComponent(key.replaceAll('+', ' ')))).toEqual([`${prefix}ä+b c/d`])
   },
   'a listing of a bucket that is not there is NoSuchBucket': async ({ client }) => {
     const list = new ListObjectsV2Command({ Bucket: 'tusker-there-is-no-such-bucket' })

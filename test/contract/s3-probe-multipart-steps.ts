@@ -19,10 +19,13 @@ export interface SentPart {
 /** A multipart upload under way. */
 export interface Multipart {
   readonly target: { readonly Bucket: string; readonly Key: string; readonly UploadId: string }
-  part(PartNumber: number, Body: Buffer): Promise<SentPart>
-  complete(parts: readonly SentPart[], more?: Partial<CompleteMultipartUploadCommandInput>): Promise<string>
+  readonly part: (PartNumber: number, Body: Buffer) => Promise<SentPart>
+  readonly complete: (
+    parts: readonly SentPart[],
+    more?: Partial<CompleteMultipartUploadCommandInput>,
+  ) => Promise<string>
   /** `number:size` of each part that is there. */
-  listed(): Promise<string[]>
+  readonly listed: () => Promise<string[]>
 }
 
 export async function beginMultipart(

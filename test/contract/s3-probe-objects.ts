@@ -1,3 +1,4 @@
+// oxlint-disable vitest/no-standalone-expect -- checks are data here; s3-probe.ts makes a test of each
 import { createHash, randomBytes } from 'node:crypto'
 import {
   DeleteObjectCommand,
@@ -186,7 +187,7 @@ export const OBJECT_CHECKS = {
     await s3.put(keys[0] ?? '', 'x')
     const Delete = { Objects: keys.map((Key) => ({ Key })) }
     const { Deleted = [] } = await s3.client.send(new DeleteObjectsCommand({ Bucket: s3.bucket, Delete }))
-    expect(Deleted.map(({ Key }) => Key).toSorted()).toEqual(keys.toSorted())
+    expect(new Set(Deleted.map(({ Key }) => Key))).toEqual(new Set(keys))
     expect((await refusalOf(s3.read(keys[0] ?? ''))).code).toBe('NoSuchKey')
   },
   'DeleteObjects without any digest of its body is refused': async (s3) => {

@@ -1,3 +1,4 @@
+// oxlint-disable vitest/no-standalone-expect -- checks are data here; s3-probe.ts makes a test of each
 import { randomBytes } from 'node:crypto'
 import {
   GetObjectCommand,

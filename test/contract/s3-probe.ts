@@ -11,7 +11,7 @@ import { OBJECT_CHECKS } from './s3-probe-objects.ts'
 import { SIGNATURE_CHECKS } from './s3-probe-signatures.ts'
 
 /** How a server is known to differ from S3 in one check. */
-export interface Deviation {
+interface Deviation {
   /** What the check then says. */
   readonly seen: RegExp
   readonly why: string
@@ -31,27 +31,35 @@ const CHECKS = {
 export type Deviations = { readonly [Sentence in keyof typeof CHECKS]?: Deviation }
 
 /** Says what S3 does, in sentences, of one server; a known deviation has to be there as the table says. */
-export function s3Probe({ name, open }: S3Target, deviations: Deviations): void {
-  describe(`S3, by ${name}`, () => {
+export function s3Probe(target: S3Target, deviations: Deviations): void {
+  describe(`S3, by ${target.name}`, () => {
     let s3: Probe
     let close: () => Promise<void>
 
     beforeAll(async () => {
-      ;({ s3, close } = await openProbe(open))
+      ;({ s3, close } = await openProbe(() => target.open()))
     })
 
     afterAll(() => close())
 
-    for (const [sentence, check] of Object.entries<Checks[string]>(CHECKS)) {
-      const deviation: Deviation | undefined = deviations[sentence as keyof typeof CHECKS]
-      if (deviation === undefined) test(sentence, () => expectHeld(check(s3)))
-      else test(`${sentence} [not here: ${deviation.why}]`, () => expectDeviation(check(s3), deviation))
-    }
+    test.each(casesOf(deviations))('%s', async (_title, check, deviation) => {
+      await expectOutcome(check(s3), deviation)
+    })
   })
 }
 
-async function expectHeld(check: Promise<void>): Promise<void> {
-  await expect(check).resolves.toBeUndefined()
+type Case = readonly [title: string, check: Checks[string], deviation: Deviation | undefined]
+
+function casesOf(deviations: Deviations): Case[] {
+  return Object.entries<Checks[string]>(CHECKS).map(([sentence, check]) => {
+    const deviation: Deviation | undefined = deviations[sentence as keyof typeof CHECKS]
+    return [deviation === undefined ? sentence : `${sentence} [not here: ${deviation.why}]`, check, deviation]
+  })
+}
+
+async function expectOutcome(check: Promise<void>, deviation: Deviation | undefined): Promise<void> {
+  if (deviation === undefined) await check
+  else await expectDeviation(check, deviation)
 }
 
 /** The check has to fail, and as the table says: else the table is out of date. */

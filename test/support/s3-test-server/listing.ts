@@ -24,16 +24,16 @@ export function pageOf<Entry>(
 }
 
 /** The order of S3 listings: by the bytes of UTF-8, which is not the order of JavaScript strings. */
-export function compareKeys(a: string, b: string): number {
+function compareKeys(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
 /** encoding-type=url: names may have characters that XML can't carry. @throws S3Error InvalidArgument */
-export function nameEncoder({ query }: Call): (name: string) => string {
+function nameEncoder({ query }: Call): (name: string) => string {
   const type = query.get('encoding-type')
   if (type === null) return (name) => name
   if (type !== 'url') throw new S3Error('InvalidArgument', `encoding-type: ${type}`)
-  return (name) => encode(name).replaceAll('%2F', '/').replaceAll('%20', '+')
+  return (name) => encode(name).replaceAll('%2F', '/').replaceAll('%2A', '*').replaceAll('%20', '+')
 }
 
 /** A key, or the common start of many. */
