@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A single-node Ceph with its S3 gateway (RGW) as a throw-away S3 server on 127.0.0.1, for tests: Debian 12 packages, no systemd.
 #   apt-get install -y --no-install-recommends ceph-mon ceph-osd radosgw ceph-common
-#   scripts/ceph-s3.sh start|stop|restart|status|wipe      environment: CEPH_DIR PORT STORE=memstore|bluestore ACCESS SECRET
+#   scripts/ceph-s3.sh start|stop|restart|status|wipe      environment: CEPH_DIR PORT MON_PORT STORE=memstore|bluestore ACCESS SECRET
 set -euo pipefail
 D=${CEPH_DIR:-${TMPDIR:-/tmp}/ceph-s3}; PORT=${PORT:-8480}; STORE=${STORE:-bluestore}; ACCESS=${ACCESS:-testaccess}; SECRET=${SECRET:-testsecret}
 MON=${MON_PORT:-16789}; export CEPH_CONF=$D/ceph.conf
@@ -61,6 +61,12 @@ rgw crypt require ssl = false
 debug rgw = ${RGW_DEBUG:-0}
 C
 }
+free() { # a port that another server listens on would give its answers for ours
+  if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
+    echo "Port $1 is in use: stop what listens there, or set $2." >&2
+    exit 3
+  fi
+}
 start() {
   conf
   if [ ! -d "$D/mon/store.db" ]; then
@@ -85,6 +91,20 @@ start() {
   echo "S3 endpoint http://127.0.0.1:$PORT  access=$ACCESS secret=$SECRET region=us-east-1 (path style)"
 }
 stop() { for s in rgw osd mon; do if alive $s; then kill "$(pid $s)"; for _ in $(seq 1 100); do alive $s || break; sleep 0.1; done; alive $s && kill -9 "$(pid $s)"; fi; rm -f "$D/$s.pid"; done; }
-case ${1:-start} in start) "$0" start-once || { "$0" wipe; "$0" start-once; };; # now and then the OSD did not come up while another cluster ran on the machine: once more, from nothing
-  start-once) start;; stop) stop;; restart) stop; start;; wipe) stop; rm -rf "$D";;
-  status) for s in mon osd rgw; do alive $s && echo "$s $(pid $s)" || echo "$s down"; done; timeout 5 ceph -c "$D/ceph.conf" -s;; esac
+case ${1:-start} in
+  start)
+    free "$PORT" PORT
+    free "$MON" MON_PORT
+    # Now and then the OSD does not come up in time on a busy machine: once more, from nothing.
+    "$0" start-once || { "$0" wipe; "$0" start-once; }
+    ;;
+  start-once) start ;;
+  stop) stop ;;
+  restart) stop; start ;;
+  wipe) stop; rm -rf "$D" ;;
+  status)
+    for s in mon osd rgw; do alive $s && echo "$s $(pid $s)" || echo "$s down"; done
+    timeout 5 ceph -c "$D/ceph.conf" -s
+    ;;
+  *) echo "usage: ceph-s3.sh start|stop|restart|status|wipe" >&2; exit 2 ;;
+esac

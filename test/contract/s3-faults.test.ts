@@ -281,6 +281,15 @@ describe('the S3 test server', () => {
     await close()
   })
 
+  test('wants every part named by Complete if it is told to', async () => {
+    const { s3, close } = await openProbe(() => startS3Server({ quirks: { everyPartNamed: true } }))
+    const upload = await beginMultipart(s3)
+    const part = await upload.part(1, Buffer.from('x'))
+    await upload.part(2, Buffer.alloc(0))
+    expect(await refusalOf(upload.complete([part]))).toEqual({ code: 'InvalidPart', status: 400 })
+    await close()
+  })
+
   test('takes smaller parts if it is told to', async () => {
     const { s3, close } = await openProbe(() => startS3Server({ minPartSizeBytes: 2 }))
     const upload = await beginMultipart(s3)

@@ -118,6 +118,8 @@ function chosenParts(call: Call, upload: MultipartUpload): StoredPart[] {
   if (named.length === 0 || named.length > MAX_PARTS || !isWellFormed) throw new S3Error('MalformedXML')
   if (numbers.some((number, index) => index > 0 && number <= (numbers[index - 1] ?? 0)))
     throw new S3Error('InvalidPartOrder', 'The list of parts was not in ascending order')
+  if (call.quirks.everyPartNamed === true && named.length < upload.parts.size)
+    throw new S3Error('InvalidPart')
   const parts = named.map((part) => findPart(upload, part))
   if (parts.slice(0, -1).some((part) => part.body.byteLength < call.minPartSizeBytes))
     throw new S3Error('EntityTooSmall', 'A part before the last is smaller than the minimum')

@@ -16,6 +16,8 @@ export interface Quirks {
   readonly noSuchKeyForListParts?: boolean
   /** Ceph: Complete answers an empty ETag. */
   readonly emptyCompleteEtag?: boolean
+  /** Ceph: Complete has to name every part that is there; S3 leaves out those that it does not name. */
+  readonly everyPartNamed?: boolean
   /** Swift: ListParts goes on answering after Complete. */
   readonly listPartsAfterComplete?: boolean
 }
