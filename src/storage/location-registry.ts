@@ -38,7 +38,9 @@ export class LocationRegistry {
     if (openDriver === undefined) {
       throw new Error(`There is no driver "${driver}"; there are ${[...this.#drivers.keys()].join(', ')}`)
     }
-    this.#locations.set(name, { mode, open: () => openDriver(options as never), opened: undefined })
+    // async: a driver that throws at once is tried again too, like one that rejects.
+    const open = async () => await openDriver(options as never)
+    this.#locations.set(name, { mode, open, opened: undefined })
   }
 
   /** The names, in the order of their registration. */

@@ -33,6 +33,13 @@ describe('tusker serve', () => {
     expect(await server.stop()).toBe(0)
   })
 
+  test('a signal that arrives twice at once, as under npm start, still lets it end cleanly', async () => {
+    const server = await startServer({ env: {}, cwd })
+    server.signal('SIGINT')
+    expect(await server.stop()).toBe(0)
+    expect(server.output()).toContain('Shutting down')
+  })
+
   test('is what runs without a command', async () => {
     const { exitCode, stderr } = await runCli([], { cwd, env: { PORT: 'x' } })
     expect(exitCode).toBe(2)

@@ -8,6 +8,8 @@ export interface RunningServer {
   readonly port: number
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>
+  /** Sends a signal and does not wait. */
+  signal(name: NodeJS.Signals): void
   /** kill -9. */
   kill9(): Promise<void>
   /** All that it has printed. */
@@ -42,6 +44,7 @@ export async function startServer(options: {
       await exited
       return child.exitCode
     },
+    signal: (name) => void child.kill(name),
     kill9: async () => {
       child.kill('SIGKILL')
       await exited

@@ -4,6 +4,12 @@ import type { UploadBody } from '../../../core/upload-store.ts'
 /** Chunks of a socket are small: this much is gathered for one write. */
 const BATCH_BYTES = 1024 ** 2
 
+/**
+ * And no more chunks than this, the most that one writev takes (IOV_MAX of Linux and macOS): a client that sends
+ * single bytes must not fill the memory with a million chunks.
+ */
+const BATCH_CHUNKS = 1024
+
 export interface AppendOptions {
   readonly offsetBytes: number
   /** No more than this is written. */
@@ -18,8 +24,9 @@ export interface Appended {
 }
 
 /**
- * Writes `body` into `file` from an offset on, and flushes it to the disk: only then are the bytes acknowledged. What
- * was written when it fails stays, and counts: the size of the file is the offset.
+ * Writes `body` into `file` from an offset on, and flushes it to the disk: only then are the bytes acknowledged. If the
+ * body or the disk fails on the way, what had arrived is kept, as far as it could be written: the size of the file is
+ * the offset.
  */
 export async function appendBody(
   file: FileHandle,
@@ -27,13 +34,13 @@ export async function appendBody(
   options: AppendOptions,
 ): Promise<Appended> {
   const writer = new BatchWriter(file, options.offsetBytes)
+  let hasSurplus = false
   try {
-    const hasSurplus = await copy(body, writer, options)
-    await writer.flush()
-    return { storedBytes: writer.writtenBytes, hasSurplus }
+    hasSurplus = await copy(body, writer, options)
   } finally {
-    if (writer.writtenBytes > 0) await file.datasync()
+    await writer.end()
   }
+  return { storedBytes: writer.writtenBytes, hasSurplus }
 }
 
 /** Writes what fits; tells whether there is more. */
@@ -69,10 +76,19 @@ class BatchWriter {
     if (chunk.byteLength === 0) return
     this.#batch.push(chunk)
     this.#batchBytes += chunk.byteLength
-    if (this.#batchBytes >= BATCH_BYTES) await this.flush()
+    if (this.#batchBytes >= BATCH_BYTES || this.#batch.length >= BATCH_CHUNKS) await this.#writeBatch()
   }
 
-  async flush(): Promise<void> {
+  /** Writes the last batch and puts everything on the disk. */
+  async end(): Promise<void> {
+    try {
+      await this.#writeBatch()
+    } finally {
+      if (this.writtenBytes > 0) await this.#flush()
+    }
+  }
+
+  async #writeBatch(): Promise<void> {
     // A write may be partial (a full disk, a signal): go on with the rest until it fails or is done.
     let pending = this.#batch
     this.#batch = []
@@ -81,6 +97,17 @@ class BatchWriter {
       const { bytesWritten } = await this.#file.writev(pending, this.#startBytes + this.writtenBytes)
       this.writtenBytes += bytesWritten
       pending = skip(pending, bytesWritten)
+    }
+  }
+
+  async #flush(): Promise<void> {
+    try {
+      await this.#file.datasync()
+    } catch (error) {
+      // Nobody knows what is on the disk now, and the next flush would report success without trying again (Linux
+      // marks the pages clean): only what was acknowledged before may count.
+      await this.#file.truncate(this.#startBytes)
+      throw error
     }
   }
 }

@@ -1,30 +1,41 @@
-import type { Dirent, Stats } from 'node:fs'
-import { access, constants, mkdir, open, opendir, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { type BigIntStats, constants } from 'node:fs'
+import { access, lstat, open, realpath, unlink, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { Driver, ObjectEntry, ObjectStat, ReadOptions, WriteOptions } from '../../../core/driver.ts'
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
-import { type ObjectKey, findObjectKey } from '../../../core/object-key.ts'
+import type { ObjectKey } from '../../../core/object-key.ts'
 import type { CallOptions } from '../../../core/upload-store.ts'
-import { isTemporary, renameDurably, syncDirectory, writeDurably } from './durable-file.ts'
-import { errnoOf, toStorageError, translated } from './errors.ts'
+import { makeDirectory, renameDurably, syncDirectory, writeDurably } from './durable-file.ts'
+import { errnoOf, requireDirectory, translated, translatedWrite } from './errors.ts'
+import { listObjectFiles, locateObject } from './object-files.ts'
 import type { LocalOptions } from './options.ts'
 import { LocalUploadStore } from './upload-store.ts'
+
+const USABLE = constants.R_OK | constants.W_OK | constants.X_OK
+
+const REASONS: Readonly<Record<string, string>> = {
+  EEXIST: 'there is a file of that name',
+  ENOTDIR: 'a file is where a directory should be',
+  EACCES: 'this user may not read and write there',
+  EROFS: 'the file system is read-only',
+}
 
 /** Opens a directory as a location, and makes it if it is not there. @throws Error that names the directory */
 export async function openDriver(options: LocalOptions): Promise<Driver> {
   const root = resolve(options.root)
   try {
-    await mkdir(root, { recursive: true })
-    await access(root, constants.R_OK | constants.W_OK | constants.X_OK)
+    await makeDirectory(root)
+    await access(root, USABLE)
+    return new LocalDriver(await realpath(root))
   } catch (error) {
-    const reason = errnoOf(error) ?? 'unknown'
-    throw new Error(`The directory ${root} can't be used for files (${reason})`, { cause: error })
+    const errno = errnoOf(error) ?? 'unknown'
+    const reason = REASONS[errno] ?? errno
+    throw new Error(`The directory ${root} can't be used for files: ${reason}`, { cause: error })
   }
-  return new LocalDriver(root)
 }
 
-/** A directory as a location: each object is a file. */
+/** A directory as a location: each object is a file. Symbolic links that lead out of it are not followed. */
 class LocalDriver implements Driver {
   readonly uploads: LocalUploadStore
   readonly #root: string
@@ -35,13 +46,14 @@ class LocalDriver implements Driver {
   }
 
   async read(key: ObjectKey, { range, signal }: ReadOptions = {}): Promise<Readable> {
-    return await translated(async () => {
-      const file = await open(this.#path(key), 'r')
+    return await translated(this.#root, async () => {
+      const path = await locateObject(this.#root, key)
+      const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW)
       const stats = await file.stat()
       const isRangeThere = range === undefined || range.start < stats.size
       if (!stats.isFile() || !isRangeThere) {
         await file.close()
-        throw new TuskerError(isRangeThere ? 'ERR_OBJECT_NOT_FOUND' : 'ERR_RANGE_NOT_SATISFIABLE')
+        throw new TuskerError(stats.isFile() ? 'ERR_RANGE_NOT_SATISFIABLE' : 'ERR_OBJECT_NOT_FOUND')
       }
       return file.createReadStream({
         ...(range && { start: range.start }),
@@ -52,94 +64,101 @@ class LocalDriver implements Driver {
   }
 
   async write(key: ObjectKey, body: Readable | Buffer, { signal }: WriteOptions = {}): Promise<void> {
-    const path = this.#path(key)
-    await translated(async () => {
-      await mkdir(dirname(path), { recursive: true })
+    await translatedWrite(this.#root, async () => {
+      const path = await locateObject(this.#root, key)
+      await makeDirectory(dirname(path))
       await writeDurably(path, async (file) => await writeFile(file, body, { signal }))
     })
   }
 
   async stat(key: ObjectKey): Promise<ObjectStat> {
-    const stats = await translated(() => stat(this.#path(key)))
+    const stats = await translated(this.#root, async () =>
+      lstat(await locateObject(this.#root, key), { bigint: true }),
+    )
     if (!stats.isFile()) throw new TuskerError('ERR_OBJECT_NOT_FOUND')
-    return { sizeBytes: stats.size, modifiedAt: stats.mtime, etag: etagOf(stats), contentType: undefined }
+    return {
+      sizeBytes: Number(stats.size),
+      modifiedAt: stats.mtime,
+      etag: etagOf(stats),
+      contentType: undefined,
+    }
   }
 
   async exists(key: ObjectKey): Promise<boolean> {
-    try {
-      await this.stat(key)
-      return true
-    } catch (error) {
-      if (isTuskerError(error, 'ERR_OBJECT_NOT_FOUND')) return false
-      throw error
-    }
+    return (await this.#find(key)) !== undefined
   }
 
   async delete(key: ObjectKey): Promise<void> {
-    const path = this.#path(key)
-    try {
-      await rm(path)
+    if (!(await this.exists(key))) return
+    await translated(this.#root, async () => {
+      const path = await locateObject(this.#root, key)
+      await unlink(path)
       await syncDirectory(dirname(path))
-    } catch (error) {
-      const known = toStorageError(error)
-      if (!isTuskerError(known, 'ERR_OBJECT_NOT_FOUND')) throw known
-    }
+    }).catch(ignoreMissing)
   }
 
   async copy(from: ObjectKey, to: ObjectKey, options: CallOptions = {}): Promise<void> {
     if (from === to) return void (await this.stat(from))
-    await this.write(to, await this.read(from, options), options)
+    const source = await this.read(from, options)
+    try {
+      await this.write(to, source, options)
+    } finally {
+      source.destroy()
+    }
   }
 
-  async move(from: ObjectKey, to: ObjectKey): Promise<void> {
+  async move(from: ObjectKey, to: ObjectKey, options: CallOptions = {}): Promise<void> {
     await this.stat(from)
-    const target = this.#path(to)
-    await translated(async () => {
-      await mkdir(dirname(target), { recursive: true })
-      await renameDurably(this.#path(from), target)
+    if (from === to) return
+    if (await this.#rename(from, to)) return
+    await this.copy(from, to, options)
+    await this.delete(from)
+  }
+
+  /** False if the two are on different disks, as when one is mounted below the root. */
+  async #rename(from: ObjectKey, to: ObjectKey): Promise<boolean> {
+    return await translatedWrite(this.#root, async () => {
+      const target = await locateObject(this.#root, to)
+      await makeDirectory(dirname(target))
+      try {
+        await renameDurably(await locateObject(this.#root, from), target)
+        return true
+      } catch (error) {
+        if (errnoOf(error) === 'EXDEV') return false
+        throw error
+      }
     })
   }
 
   async *list(prefix = '', { signal }: CallOptions = {}): AsyncIterable<ObjectEntry> {
-    for await (const key of this.#walk('')) {
+    // A directory that is not there is not an empty location.
+    await requireDirectory(this.#root)
+    for await (const key of listObjectFiles(this.#root, prefix)) {
       signal?.throwIfAborted()
-      if (!key.startsWith(prefix)) continue
       // One that was deleted while we walked is not there any more: nothing to tell.
-      const found = await this.stat(key).catch(() => undefined)
+      const found = await this.#find(key)
       if (found) yield { key, sizeBytes: found.sizeBytes, modifiedAt: found.modifiedAt }
     }
   }
 
-  async *#walk(directory: string): AsyncIterable<ObjectKey> {
-    for (const entry of await this.#entries(directory)) {
-      const name = directory === '' ? entry.name : `${directory}/${entry.name}`
-      const key = findObjectKey(name)
-      if (entry.isDirectory()) yield* this.#walk(name)
-      else if (entry.isFile() && key !== undefined && !isTemporary(entry.name)) yield key
-    }
-  }
-
-  async #entries(directory: string): Promise<Dirent[]> {
-    const entries: Dirent[] = []
-    for await (const entry of await translated(() => opendir(join(this.#root, directory))))
-      entries.push(entry)
-    return entries
-  }
-
   async ping(): Promise<void> {
-    await translated(() => access(this.#root, constants.R_OK | constants.W_OK | constants.X_OK))
+    await requireDirectory(this.#root, USABLE)
   }
 
   close(): Promise<void> {
     return Promise.resolve()
   }
 
-  #path(key: ObjectKey): string {
-    return join(this.#root, key)
+  async #find(key: ObjectKey): Promise<ObjectStat | undefined> {
+    return await this.stat(key).catch(ignoreMissing)
   }
 }
 
-/** Changes whenever the file is replaced or written: its inode, size and time of change in nanoseconds' place. */
-function etagOf({ ino, size, mtimeMs }: Stats): string {
-  return `"${ino.toString(16)}-${size.toString(16)}-${Math.round(mtimeMs * 1000).toString(16)}"`
+function ignoreMissing(error: unknown): undefined {
+  if (!isTuskerError(error, 'ERR_OBJECT_NOT_FOUND')) throw error
+}
+
+/** Changes whenever the file is replaced or written. */
+function etagOf({ ino, size, mtimeNs }: BigIntStats): string {
+  return `"${[ino, size, mtimeNs].map((part) => part.toString(16)).join('-')}"`
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { z } from 'zod'
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import type { UploadId } from '../../../core/upload-id.ts'
@@ -9,6 +10,7 @@ import { translated } from './errors.ts'
 /** What `<id>.info` holds. */
 const recordSchema = z.object({
   version: z.literal(1),
+  id: z.string(),
   lengthBytes: z.number().int().nonnegative().optional(),
   metadata: z.array(z.tuple([z.string(), z.string().nullable()])),
   rawMetadata: z.string().optional(),
@@ -19,7 +21,8 @@ const recordSchema = z.object({
 export async function readRecord(path: string, id: UploadId): Promise<UploadInfo> {
   const text = await readText(path)
   try {
-    const { lengthBytes, metadata, rawMetadata, createdAt } = recordSchema.parse(JSON.parse(text))
+    const record = recordSchema.extend({ id: z.literal(id) }).parse(JSON.parse(text))
+    const { lengthBytes, metadata, rawMetadata, createdAt } = record
     return { id, lengthBytes, metadata: fromEntries(metadata), rawMetadata, createdAt: new Date(createdAt) }
   } catch (error) {
     throw new TuskerError('ERR_UPLOAD_DAMAGED', { cause: error, details: { id } })
@@ -28,7 +31,7 @@ export async function readRecord(path: string, id: UploadId): Promise<UploadInfo
 
 async function readText(path: string): Promise<string> {
   try {
-    return await translated(() => readFile(path, 'utf8'))
+    return await translated(dirname(path), () => readFile(path, 'utf8'))
   } catch (error) {
     if (isTuskerError(error, 'ERR_OBJECT_NOT_FOUND'))
       throw new TuskerError('ERR_UPLOAD_NOT_FOUND', { cause: error })
@@ -46,6 +49,7 @@ function fromEntries(entries: readonly (readonly [string, string | null])[]): Re
 export async function writeRecord(path: string, info: UploadInfo): Promise<void> {
   const record: z.input<typeof recordSchema> = {
     version: 1,
+    id: info.id,
     lengthBytes: info.lengthBytes,
     metadata: Object.entries(info.metadata),
     rawMetadata: info.rawMetadata,

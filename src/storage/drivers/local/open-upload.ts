@@ -1,0 +1,73 @@
+import { constants } from 'node:fs'
+import { TuskerError } from '../../../core/errors.ts'
+import type { CallOptions, OpenUpload, UploadBody } from '../../../core/upload-store.ts'
+import type { Upload, UploadInfo } from '../../../core/upload.ts'
+import { appendBody } from './append-body.ts'
+import { renameDurably, withFile } from './durable-file.ts'
+import { translated } from './errors.ts'
+import type { StoredBytes, UploadFiles } from './upload-files.ts'
+import { writeRecord } from './upload-record.ts'
+
+/** One upload in a directory, for as long as the caller holds its lock. */
+export class LocalOpenUpload implements OpenUpload {
+  readonly #files: UploadFiles
+  #info: UploadInfo
+  #stored: StoredBytes
+
+  /** `stored` bytes are flushed. */
+  constructor(files: UploadFiles, info: UploadInfo, stored: StoredBytes) {
+    this.#files = files
+    this.#info = info
+    this.#stored = stored
+  }
+
+  get upload(): Upload {
+    return { ...this.#info, offsetBytes: this.#stored.bytes }
+  }
+
+  async write(body: UploadBody, { signal }: CallOptions = {}): Promise<Upload> {
+    const { lengthBytes = Number.MAX_SAFE_INTEGER, offsetBytes } = this.upload
+    const room = { offsetBytes, limitBytes: lengthBytes - offsetBytes, signal }
+    const { storedBytes, hasSurplus } = await translated(this.#files.directory, () =>
+      withFile(this.#currentPath(), constants.O_RDWR | constants.O_NOFOLLOW, (file) =>
+        appendBody(file, body, room),
+      ),
+    )
+    this.#stored = { ...this.#stored, bytes: offsetBytes + storedBytes }
+    await this.finishIfStored()
+    if (hasSurplus) throw new TuskerError('ERR_UPLOAD_SIZE_EXCEEDED')
+    return this.upload
+  }
+
+  async declareLength(lengthBytes: number): Promise<Upload> {
+    const { lengthBytes: known, offsetBytes } = this.upload
+    if (known !== undefined) {
+      throw new TuskerError('ERR_INVALID_LENGTH', {
+        message: 'Upload-Length is set already and cannot be changed',
+      })
+    }
+    if (lengthBytes < offsetBytes) {
+      throw new TuskerError('ERR_INVALID_LENGTH', {
+        message: `Upload-Length is less than the ${offsetBytes} bytes that are stored`,
+      })
+    }
+    const declared = { ...this.#info, lengthBytes }
+    await translated(this.#files.directory, () => writeRecord(this.#files.record, declared))
+    this.#info = declared
+    await this.finishIfStored()
+    return this.upload
+  }
+
+  /** Makes the object if all bytes are there: also after a crash between the last byte and the renaming. */
+  async finishIfStored(): Promise<void> {
+    const { isComplete, bytes } = this.#stored
+    if (isComplete || bytes !== this.#info.lengthBytes) return
+    const { directory, object, part } = this.#files
+    await translated(directory, () => renameDurably(part, object))
+    this.#stored = { isComplete: true, bytes }
+  }
+
+  #currentPath(): string {
+    return this.#stored.isComplete ? this.#files.object : this.#files.part
+  }
+}

@@ -1,0 +1,83 @@
+import { constants } from 'node:fs'
+import { lstat, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { TuskerError } from '../../../core/errors.ts'
+import type { UploadId } from '../../../core/upload-id.ts'
+import type { UploadInfo } from '../../../core/upload.ts'
+import { syncDirectory, withFile } from './durable-file.ts'
+import { errnoOf, toStorageError } from './errors.ts'
+
+/** Where the files of one upload are. */
+export interface UploadFiles {
+  readonly directory: string
+  /** The finished object. */
+  readonly object: string
+  /** The bytes of an upload that is not finished. */
+  readonly part: string
+  readonly record: string
+}
+
+export function uploadFiles(directory: string, id: UploadId): UploadFiles {
+  const object = join(directory, id)
+  return { directory, object, part: `${object}.part`, record: `${object}.info` }
+}
+
+/** What the disk holds of an upload. */
+export interface StoredBytes {
+  readonly isComplete: boolean
+  readonly bytes: number
+}
+
+/**
+ * Looks at the disk; the bytes that it tells of are flushed.
+ * @throws TuskerError ERR_UPLOAD_GONE if there is no file; ERR_UPLOAD_DAMAGED if its size can't be that of the upload
+ */
+export async function findStoredBytes(
+  { object, part }: UploadFiles,
+  { id, lengthBytes }: UploadInfo,
+): Promise<StoredBytes> {
+  const objectBytes = (await findFile(object))?.sizeBytes
+  const bytes = objectBytes ?? (await flushedSizeOf(part))
+  if (bytes === undefined) throw new TuskerError('ERR_UPLOAD_GONE', { details: { id } })
+  const isComplete = objectBytes !== undefined
+  const isSound = isComplete ? bytes === lengthBytes : bytes <= (lengthBytes ?? Number.MAX_SAFE_INTEGER)
+  if (!isSound) {
+    throw new TuskerError('ERR_UPLOAD_DAMAGED', { details: { id, lengthBytes, bytes, isComplete } })
+  }
+  return { isComplete, bytes }
+}
+
+/**
+ * A process that was killed leaves bytes that are in the file, but maybe not on the disk yet: they are an offset that
+ * may be acknowledged only once they are.
+ */
+async function flushedSizeOf(part: string): Promise<number | undefined> {
+  if ((await findFile(part)) === undefined) return undefined
+  return await withFile(part, constants.O_RDONLY | constants.O_NOFOLLOW, async (file) => {
+    await file.datasync()
+    return (await file.stat()).size
+  })
+}
+
+/** Size and date of a file, undefined if there is none; a symbolic link is none. */
+export async function findFile(
+  path: string,
+): Promise<{ readonly sizeBytes: number; readonly modifiedAt: Date } | undefined> {
+  try {
+    const stats = await lstat(path)
+    return stats.isFile() ? { sizeBytes: stats.size, modifiedAt: stats.mtime } : undefined
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw toStorageError(error)
+  }
+}
+
+/** Removes every file of an upload; a removal that broke off can be repeated. */
+export async function removeFiles({ directory, object, part, record }: UploadFiles): Promise<void> {
+  await rm(object, { force: true })
+  await rm(part, { force: true })
+  await syncDirectory(directory)
+  // Last: bytes without a record would never be found again.
+  await rm(record, { force: true })
+  await syncDirectory(directory)
+}
