@@ -47,10 +47,12 @@ function placeOf(location: Config['locations'][number]): string {
   return `bucket ${[bucket, root].filter((part) => part !== '').join('/')}${endpoint === undefined ? '' : ` at ${endpoint}`}`
 }
 
-/** An address that listens everywhere is no address to open in a browser. */
+/**
+ * An address that listens everywhere is no address to open in a browser; and a browser that knows the page under two
+ * names remembers two lists of unfinished uploads.
+ */
 function urlHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost'
-  if (host === '127.0.0.1') return host
+  if (['0.0.0.0', '::', '127.0.0.1', '::1'].includes(host)) return 'localhost'
   return host.includes(':') ? `[${host}]` : host
 }
 

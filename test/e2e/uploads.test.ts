@@ -67,8 +67,8 @@ describe.each(E2E_BACKENDS)('uploads to %s', (_name, openBackend) => {
     async (chunkSize) => {
       const file = await sample(31 * MIB + 7)
       const options = chunkSize === undefined ? {} : { chunkSize }
-      for (const until of [randomInt(1, 12 * MIB), randomInt(13 * MIB, 25 * MIB)]) {
-        const killed = await runClient(run(file, options), { onEvent: killAfter(until) })
+      for (const dieAtByte of [randomInt(1, 12 * MIB), randomInt(13 * MIB, 31 * MIB)]) {
+        const killed = await runClient(run(file, { ...options, dieAtByte }))
         expect(killed.succeeded).toBe(false)
       }
       const result = await runClient(run(file, options))
@@ -110,12 +110,6 @@ describe.each(E2E_BACKENDS)('uploads to %s', (_name, openBackend) => {
     expect(restarts(result)).toBe(false)
   })
 })
-
-function killAfter(bytes: number): (event: ClientEvent, kill: () => void) => void {
-  return ({ bytesSent = 0 }, kill) => {
-    if (bytesSent >= bytes) kill()
-  }
-}
 
 /** Runs `action` once, when the client has sent so much. */
 function once(action: () => Promise<void>): {

@@ -1,9 +1,9 @@
 // One run of the real tus-js-client in a process of its own, so that a test can kill it like a closed browser.
-// Argument: JSON { endpoint, file, urlStore, chunkSize?, deferLength?, metadata? }. Prints one JSON line per event.
+// Argument: JSON { endpoint, file, urlStore, chunkSize?, deferLength?, metadata?, dieAtByte? }. Prints one JSON line per event.
 import { createReadStream } from 'node:fs'
-import { FileUrlStorage, Upload } from 'tus-js-client'
+import { DefaultHttpStack, FileUrlStorage, Upload } from 'tus-js-client'
 
-const { endpoint, file, urlStore, chunkSize, deferLength, metadata } = JSON.parse(process.argv[2])
+const { endpoint, file, urlStore, chunkSize, deferLength, metadata, dieAtByte } = JSON.parse(process.argv[2])
 const say = (event) => process.stdout.write(`${JSON.stringify(event)}\n`)
 
 // A deferred length is for sources whose end is not known: a plain stream, which can't be resumed by another process.
@@ -11,7 +11,28 @@ const source = deferLength
   ? createReadStream(file).pipe(new (await import('node:stream')).PassThrough())
   : createReadStream(file)
 
+/**
+ * Ends this process (kill -9) when so many bytes of the file have gone out. Not by a parent that watches the progress:
+ * that is told every 100 ms only, and the rest of the file may have gone by then.
+ */
+class MortalHttpStack extends DefaultHttpStack {
+  createRequest(method, url) {
+    const request = super.createRequest(method, url)
+    const send = request.send.bind(request)
+    request.send = (body) => {
+      let offset = Number(request.getHeader('Upload-Offset') ?? 0)
+      body?.on?.('data', (bytes) => {
+        offset += bytes.length
+        if (offset >= dieAtByte) process.kill(process.pid, 'SIGKILL')
+      })
+      return send(body)
+    }
+    return request
+  }
+}
+
 const upload = new Upload(source, {
+  ...(dieAtByte === undefined ? {} : { httpStack: new MortalHttpStack({}) }),
   endpoint,
   chunkSize: chunkSize ?? Infinity,
   uploadLengthDeferred: deferLength === true,

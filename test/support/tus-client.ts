@@ -13,6 +13,8 @@ export interface ClientRun {
   readonly chunkSize?: number
   readonly deferLength?: boolean
   readonly metadata?: Readonly<Record<string, string>>
+  /** The process kills itself (-9) when it has sent so much of the file. */
+  readonly dieAtByte?: number
 }
 
 export interface ClientEvent {
@@ -29,10 +31,10 @@ export interface ClientResult {
   readonly events: readonly ClientEvent[]
 }
 
-/** Runs the client to its end, or until `killWhen` says of an event that the process is to be killed (-9) now. */
+/** Runs the client to its end, and tells what it says while it runs. */
 export async function runClient(
   run: ClientRun,
-  { onEvent }: { readonly onEvent?: (event: ClientEvent, kill: () => void) => void } = {},
+  { onEvent }: { readonly onEvent?: (event: ClientEvent) => void } = {},
 ): Promise<ClientResult> {
   const child = spawn(process.execPath, [CLIENT, JSON.stringify(run)], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -42,7 +44,7 @@ export async function runClient(
   for await (const line of createInterface({ input: child.stdout })) {
     const event = JSON.parse(line) as ClientEvent
     events.push(event)
-    onEvent?.(event, () => child.kill('SIGKILL'))
+    onEvent?.(event)
   }
   await exited
   return {

@@ -48,11 +48,12 @@ describe('the registry of locations', () => {
     expect(registry.names()).toEqual(['a', 'b'])
   })
 
-  test('tries again to open what could not be opened', async () => {
+  test.each([
+    ['rejects', () => Promise.reject(new Error('not yet'))],
+    ['throws', () => raise('not yet')],
+  ])('tries again to open what could not be opened: a driver that %s', async (_how, fail) => {
     let fails = true
-    registry.registerDriver('flaky', () =>
-      fails ? Promise.reject(new Error('not yet')) : open({ folder: 'late' }),
-    )
+    registry.registerDriver('flaky', () => (fails ? fail() : open({ folder: 'late' })))
     registry.registerLocation('late', { driver: 'flaky', mode: 'ro', options: {} })
     await expect(registry.location('late')).rejects.toThrow('not yet')
     fails = false
@@ -80,3 +81,7 @@ describe('the registry of locations', () => {
     await expect(registry.location('never-opened')).rejects.toMatchObject({ code: 'ERR_SERVER_SHUTDOWN' })
   })
 })
+
+function raise(message: string): never {
+  throw new Error(message)
+}
