@@ -29,7 +29,7 @@ fi
 server=$!
 trap 'kill "$server" 2>/dev/null || true' EXIT
 for _ in $(seq 1 100); do
-  url=$(grep -oE 'http://127\.0\.0\.1:[0-9]+' "$target/server.log" | head -1 || true)
+  url=$(grep -oE 'http://localhost:[0-9]+' "$target/server.log" | head -1 || true)
   [ -n "$url" ] && break
   kill -0 "$server" 2>/dev/null || break
   sleep 0.1

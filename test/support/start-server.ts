@@ -17,7 +17,7 @@ export interface RunningServer {
 }
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-const PAGE_URL = /(http:\/\/127\.0\.0\.1:(\d+))\//
+const PAGE_URL = /http:\/\/localhost:(\d+)\//
 
 /** Starts the built server as its own process, as an operator does, with nothing of this process's environment but PATH. */
 export async function startServer(options: {
@@ -31,12 +31,12 @@ export async function startServer(options: {
   })
   const exited = once(child, 'exit')
   const output = collect(child)
-  const [, url = '', port = ''] = await Promise.race([
+  const [, port = ''] = await Promise.race([
     findUrl(child, output),
     exited.then(() => Promise.reject(new Error(`The server ended at start:\n${output()}`))),
   ])
   return {
-    url,
+    url: `http://127.0.0.1:${port}`,
     port: Number(port),
     output,
     stop: async () => {
