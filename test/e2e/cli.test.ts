@@ -26,10 +26,11 @@ describe('tusker serve', () => {
     }
     const server = await startServer({ env, cwd })
     expect((await fetch(`${server.url}/health`)).status).toBe(200)
-    expect(server.output()).toContain(`Page      ${server.url}/`)
-    expect(server.output()).toContain(`Uploads   ${server.url}/files`)
-    expect(server.output()).toContain(`local (rw, default): directory ./data  ${server.url}/files/local`)
-    expect(server.output()).toContain(`archive (ro): directory ./old  ${server.url}/files/archive`)
+    const url = `http://localhost:${server.port}`
+    expect(server.output()).toContain(`Page      ${url}/`)
+    expect(server.output()).toContain(`Uploads   ${url}/files`)
+    expect(server.output()).toContain(`local (rw, default): directory ./data  ${url}/files/local`)
+    expect(server.output()).toContain(`archive (ro): directory ./old  ${url}/files/archive`)
     expect(await server.stop()).toBe(0)
   })
 
