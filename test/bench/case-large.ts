@@ -34,6 +34,7 @@ export function largeCases({ isQuick, hasLarge }: CaseSizes): readonly BenchCase
     {
       ...oneByOne('one-patch', { uploadBytes: large, patchBytes: large, uploads: 1 }),
       title: `${size(large)} in one PATCH`,
+      pricedAs: size(large),
     },
     {
       ...oneByOne('8mib-patches', { uploadBytes: large, patchBytes: 8 * MIB, uploads: 1 }),
@@ -42,6 +43,7 @@ export function largeCases({ isQuick, hasLarge }: CaseSizes): readonly BenchCase
     {
       ...oneByOne('1mib-patches', { uploadBytes: 10 * MIB, patchBytes: MIB, uploads: few }),
       title: `10 MiB in PATCHes of 1 MiB (parts of 5 MiB), ${few} uploads one after the other`,
+      columns: [...COLUMNS, 's3MibPerUpload'],
       options: { partSizeBytes: SMALLEST_PART_BYTES },
     },
     {

@@ -11,6 +11,7 @@ export function smallCase({ isQuick }: CaseSizes): BenchCase {
   return {
     name: 'small',
     title: `${uploads} uploads of 1 KiB by creation-with-upload, ${AT_ONCE} at once`,
+    pricedAs: '1 KiB',
     columns: [
       'cpuMsPerUpload',
       'uploadsPerSecond',

@@ -97,7 +97,7 @@ function countRead(
   const unreadBytes = unreadBytesByClientPort(server.port)
   return requests.filter(({ socket }) => {
     const unread = unreadBytes.get(socket?.localPort ?? 0)
-    return unread !== undefined && unread <= UNREAD_SECONDS * bytesPerSecond
+    return unread !== undefined && unread + (socket?.writableLength ?? 0) <= UNREAD_SECONDS * bytesPerSecond
   }).length
 }
 

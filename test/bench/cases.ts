@@ -10,6 +10,8 @@ export interface BenchCase {
   readonly title: string
   readonly columns: readonly MetricName[]
   readonly options: RunOptions
+  /** If it is priced: what a million of is asked about. */
+  readonly pricedAs?: string
   readonly run: (run: TestRun) => Promise<Measurement>
 }
 

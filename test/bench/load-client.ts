@@ -119,6 +119,6 @@ function expectStatus({ status }: Answer, expected: number, what: string): void 
 }
 
 function expectOffset({ headers }: Answer, expectedBytes: number): void {
-  const offset = headers['upload-offset']
-  if (Number(offset) !== expectedBytes) throw new Error(`Upload-Offset is ${offset}, not ${expectedBytes}`)
+  const offset = String(headers['upload-offset'])
+  if (offset !== String(expectedBytes)) throw new Error(`Upload-Offset is ${offset}, not ${expectedBytes}`)
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export interface ListeningProcess {
   readonly pid: number
   readonly port: number
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 export interface Command {

@@ -77,7 +77,7 @@ function receive(incoming: IncomingMessage, upload: Upload): Promise<void> {
       const sending = sendPart(upload).catch(reject)
       inFlight.add(sending)
       if (inFlight.size >= MAX_PARTS_IN_FLIGHT) incoming.pause()
-      void sending.then(() => {
+      void sending.finally(() => {
         inFlight.delete(sending)
         incoming.resume()
       })

@@ -6,7 +6,7 @@ import type { ServerKind } from './servers.ts'
 type Titles = ReadonlyMap<string, string>
 
 const GROWTH_CASES = ['64mib', 'one-patch', '20gib']
-const PRICED_CASES = ['small', 'one-patch']
+const CPU_COLUMNS: readonly MetricName[] = ['cpuSecondsPerGib', 'cpuMsPerUpload']
 
 /** The whole report, as Markdown that reads well in a terminal. */
 export function reportOf(results: readonly CaseResult[], servers: readonly ServerKind[]): string {
@@ -20,14 +20,22 @@ export function reportOf(results: readonly CaseResult[], servers: readonly Serve
 function caseSection(result: CaseResult, titles: Titles): string {
   const { name, title, columns, servers } = result
   const notes: string[] = []
-  const header = ['server', ...columns.map((column) => METRICS[column].title), 'CPU vs stock']
+  // Where servers do unequal work in the same time, a share of CPU time says nothing.
+  const hasRatio = columns.some((column) => CPU_COLUMNS.includes(column))
+  const hasRequests = columns.includes('s3RequestsPerUpload')
+  const header = [
+    'server',
+    ...columns.map((column) => METRICS[column].title),
+    ...(hasRatio ? ['CPU vs stock'] : []),
+  ]
   const rows = servers.map((server) => [
     titleOf(server, titles) + footnoteMarks(server, notes),
     ...columns.map((column) => metricCell(server, column)),
-    numberCell(server.cpuRatioToStock, 2),
+    ...(hasRatio ? [numberCell(server.cpuRatioToStock, 2)] : []),
   ])
   const footnotes = notes.map((note, index) => `[${index + 1}] ${note}`)
-  return [`## ${name}: ${title}`, table([header, ...rows]), requestLines(servers, titles), ...footnotes]
+  const requests = hasRequests ? requestLines(servers, titles) : ''
+  return [`## ${name}: ${title}`, table([header, ...rows]), requests, ...footnotes]
     .filter((part) => part !== '')
     .join('\n\n')
 }
@@ -61,7 +69,7 @@ function growthSection(results: readonly CaseResult[], titles: Titles): string {
 }
 
 function priceSection(results: readonly CaseResult[], titles: Titles): string {
-  const cases = PRICED_CASES.flatMap((name) => results.find((result) => result.name === name) ?? [])
+  const cases = results.filter(({ pricedAs }) => pricedAs !== undefined)
   if (cases.length === 0) return ''
   return comparison(
     'S3 requests of a million uploads, USD (list prices of us-east-1)',
@@ -69,7 +77,7 @@ function priceSection(results: readonly CaseResult[], titles: Titles): string {
     titles,
     (result) => [
       {
-        title: result.title,
+        title: `of ${result.pricedAs ?? result.name}`,
         cell: ({ median }) => (median ? numberCell(usdPerMillionUploads(median.requestsPerUpload), 2) : '–'),
       },
     ],

@@ -27,6 +27,7 @@ export interface CaseResult {
   readonly name: string
   readonly title: string
   readonly columns: readonly MetricName[]
+  readonly pricedAs: string | undefined
   readonly servers: readonly ServerResult[]
 }
 
@@ -43,8 +44,8 @@ export async function runCase(
       outcomes.get(server.name)?.push(await runOnce(benchCase, server))
     }
   }
-  const { name, title, columns } = benchCase
-  return { name, title, columns, servers: servers.map((server) => toResult(server.name, outcomes)) }
+  const { name, title, columns, pricedAs } = benchCase
+  return { name, title, columns, pricedAs, servers: servers.map(({ name }) => toResult(name, outcomes)) }
 }
 
 async function runOnce(benchCase: BenchCase, server: ServerKind): Promise<Outcome> {

@@ -100,9 +100,13 @@ function tusdKind(binary: string): ServerKind {
     toCommand: ({ port, s3Endpoint, partSizeBytes }) => ({
       command: binary,
       args: [
-        ...['-host', '127.0.0.1', '-port', String(port)],
-        ...['-s3-bucket', BUCKET, '-s3-endpoint', s3Endpoint, '-s3-part-size', String(partSizeBytes)],
-        ...['-show-greeting=false', '-verbose=false'],
+        '-host=127.0.0.1',
+        `-port=${port}`,
+        `-s3-bucket=${BUCKET}`,
+        `-s3-endpoint=${s3Endpoint}`,
+        `-s3-part-size=${partSizeBytes}`,
+        '-show-greeting=false',
+        '-verbose=false',
       ],
       env: { AWS_ACCESS_KEY_ID: SECRET, AWS_SECRET_ACCESS_KEY: SECRET, AWS_REGION: REGION },
     }),

@@ -10,7 +10,7 @@ export interface Sink {
   setLatency(latencyMs: number): Promise<void>
   /** Pretends that the multipart upload of `key` has so many parts. */
   seedParts(key: string, parts: number, partSizeBytes: number): Promise<void>
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 export async function startSink(): Promise<Sink> {
@@ -31,7 +31,7 @@ export async function startSink(): Promise<Sink> {
     setLatency: async (latencyMs) => void (await control(`latency?ms=${latencyMs}`)),
     seedParts: async (key, parts, partSizeBytes) => {
       const query = new URLSearchParams({ key, parts: String(parts), partSizeBytes: String(partSizeBytes) })
-      await control(`seed?${query}`)
+      await control(`seed?${query.toString()}`)
     },
     stop,
   }

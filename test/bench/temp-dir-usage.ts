@@ -12,11 +12,11 @@ const SAMPLE_MS = 500
 const STAT_BLOCK_BYTES = 512
 
 /** Looks at a directory again and again until `stop`, which gives the most that was ever in it. */
-export function watchTempDir(path: string): { stop(): Promise<TempDirUsage> } {
-  let isStopped = false
+export function watchTempDir(path: string): { stop: () => Promise<TempDirUsage> } {
+  const stopping = new AbortController()
   const watch = async (): Promise<TempDirUsage> => {
     let peak: TempDirUsage = { bytes: 0, files: 0 }
-    while (!isStopped) {
+    while (!stopping.signal.aborted) {
       const { bytes, files } = await usedIn(path)
       peak = { bytes: Math.max(peak.bytes, bytes), files: Math.max(peak.files, files) }
       await sleep(SAMPLE_MS)
@@ -26,7 +26,7 @@ export function watchTempDir(path: string): { stop(): Promise<TempDirUsage> } {
   const peak = watch()
   return {
     stop: async () => {
-      isStopped = true
+      stopping.abort()
       return await peak
     },
   }
