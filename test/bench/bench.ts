@@ -76,13 +76,15 @@ function chosen<Item extends { readonly name: string }>(
 async function runBench({ rounds, cases, servers, out }: Options): Promise<void> {
   requireProcessUsage()
   compileServers()
+  const machine = { cpu: cpus()[0]?.model ?? 'unknown', cpus: cpus().length, node: process.version }
   const startedAt = new Date().toISOString()
   const results: CaseResult[] = []
   for (const benchCase of cases) {
     results.push(await runCase(benchCase, servers, { rounds, onRun: (text) => console.error(text) }))
     // After every case: an hour's figures must not be lost to the last one.
-    const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version }
     await writeFile(out, `${JSON.stringify({ startedAt, machine, rounds, results }, null, 2)}\n`)
   }
-  console.log(`\n${reportOf(results, servers)}\n\nEvery figure of every round: ${out}`)
+  const conditions = `${startedAt}, ${machine.cpus} CPUs (${machine.cpu}), Node.js ${machine.node}, medians of ${rounds} rounds. Client, S3 sink
+and server share the machine: CPU time and memory are the server's own, MB/s and times are a floor.`
+  console.log(`\n${conditions}\n\n${reportOf(results, servers)}\n\nEvery figure of every round: ${out}`)
 }

@@ -1,7 +1,14 @@
+interface MetricStyle {
+  readonly title: string
+  readonly digits: number
+  /** Whether the rounds differ so much that their range belongs beside the median. */
+  readonly hasRange?: boolean
+}
+
 /** What can be measured in a case; each case says which of them mean something in it. */
 export const METRICS = {
-  cpuSecondsPerGib: { title: 'CPU s/GiB', digits: 2 },
-  cpuMsPerUpload: { title: 'CPU ms/upload', digits: 2 },
+  cpuSecondsPerGib: { title: 'CPU s/GiB', digits: 2, hasRange: true },
+  cpuMsPerUpload: { title: 'CPU ms/upload', digits: 2, hasRange: true },
   megabytesPerSecond: { title: 'MB/s', digits: 0 },
   uploadsPerSecond: { title: 'uploads/s', digits: 0 },
   latencyP50Ms: { title: 'p50 ms', digits: 1 },
@@ -18,7 +25,11 @@ export const METRICS = {
   s3MibPerUpload: { title: 'MiB to S3/upload', digits: 3 },
   s3BytesPerByte: { title: 'bytes to S3/byte', digits: 2 },
   s3Connections: { title: 'S3 connections', digits: 0 },
-} as const
+} as const satisfies Readonly<Record<string, MetricStyle>>
+
+export function styleOf(name: MetricName): MetricStyle {
+  return METRICS[name]
+}
 
 export type MetricName = keyof typeof METRICS
 
@@ -32,7 +43,7 @@ export interface Measurement {
 }
 
 /** A run that could not be made: never a figure, always a reason. */
-export interface Unable {
+interface Unable {
   readonly unable: string
 }
 

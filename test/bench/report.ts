@@ -1,4 +1,4 @@
-import { METRICS, type MetricName } from './metrics.ts'
+import { METRICS, type MetricName, isMeasured, styleOf } from './metrics.ts'
 import { usdPerMillionUploads } from './prices.ts'
 import type { CaseResult, ServerResult } from './rounds.ts'
 import type { ServerKind } from './servers.ts'
@@ -108,8 +108,12 @@ function comparison(
   return `## ${title}\n\n${table([['server', ...columns.map((column) => column.title)], ...rows])}`
 }
 
-function metricCell({ median }: ServerResult, name: MetricName): string {
-  return numberCell(median?.metrics[name], METRICS[name].digits)
+function metricCell({ median, rounds }: ServerResult, name: MetricName): string {
+  const { digits, hasRange } = styleOf(name)
+  const cell = numberCell(median?.metrics[name], digits)
+  const values = rounds.filter(isMeasured).flatMap(({ metrics }) => metrics[name] ?? [])
+  if (hasRange !== true || values.length < 2) return cell
+  return `${cell} (${Math.min(...values).toFixed(digits)}–${Math.max(...values).toFixed(digits)})`
 }
 
 function numberCell(value: number | undefined, digits: number): string {

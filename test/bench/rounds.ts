@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BenchCase } from './cases.ts'
 import {
   type Measurement,
@@ -10,6 +11,9 @@ import {
 import type { ServerKind, ServerName } from './servers.ts'
 import { median } from './statistics.ts'
 import { TestRun } from './test-run.ts'
+
+/** A server that never answers must not hold up the rest. */
+const RUN_TIMEOUT_MS = 15 * 60_000
 
 export interface ServerResult {
   readonly server: ServerName
@@ -51,14 +55,23 @@ export async function runCase(
 async function runOnce(benchCase: BenchCase, server: ServerKind): Promise<Outcome> {
   const unable = server.unable[benchCase.name]
   if (unable !== undefined) return { unable }
-  const run = await TestRun.start(server, benchCase.options)
   try {
-    return await benchCase.run(run)
+    const run = await TestRun.start(server, benchCase.options)
+    try {
+      return await Promise.race([benchCase.run(run), giveUp()])
+    } finally {
+      await run.stop()
+    }
   } catch (error) {
+    // The others' figures are worth having all the same.
     return { unable: `failed: ${error instanceof Error ? error.message : String(error)}` }
-  } finally {
-    await run.stop()
   }
+}
+
+async function giveUp(): Promise<never> {
+  // Not a reason for the process to stay when all else is done.
+  await sleep(RUN_TIMEOUT_MS, undefined, { ref: false })
+  throw new Error(`not done after ${RUN_TIMEOUT_MS / 60_000} minutes`)
 }
 
 function toResult(server: ServerName, outcomes: ReadonlyMap<ServerName, readonly Outcome[]>): ServerResult {

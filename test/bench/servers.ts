@@ -4,7 +4,7 @@ import type { Command } from './processes.ts'
 
 export type ServerName = 'stock' | 'tusker' | 'proxy' | 'tusd'
 
-export interface ServerNeeds {
+interface ServerNeeds {
   readonly port: number
   readonly s3Endpoint: string
   readonly partSizeBytes: number
