@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readBody } from './body.ts'
 import { type Fault, type FaultPlan, type Struck } from './faults.ts'
 import { type Asked, type Executor, execute } from './execute.ts'
-import { parseOperation } from './operation.ts'
+import { type Operation, parseOperation } from './operation.ts'
 import type { Reply } from './reply.ts'
 import { S3Error } from './s3-error.ts'
 import { sendBody } from './send-body.ts'
@@ -28,6 +28,7 @@ export interface Context extends Executor {
   readonly faults: FaultPlan
   readonly requests: S3Request[]
   readonly log: ((request: S3Request) => void) | undefined
+  readonly arrived: ((operation: Operation) => void) | undefined
 }
 
 interface Exchange {
@@ -45,6 +46,7 @@ export async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const asked = parse(request)
+  if (asked.operation) context.arrived?.(asked.operation)
   const struck = asked.operation && context.faults.strike(asked.operation)
   const exchange = { context, request, response, asked, struck }
   const fault = struck?.fault
@@ -103,6 +105,7 @@ function outcome({ context, asked, struck }: Exchange, raw: Buffer): Reply | 'br
     case 'truncated-answer':
     case 'short-listing':
     case 'stale-listing':
+    case 'clock-skew':
     case undefined:
       break
   }
@@ -112,6 +115,9 @@ function outcome({ context, asked, struck }: Exchange, raw: Buffer): Reply | 'br
 async function send({ request, response, struck }: Exchange, reply: Reply): Promise<void> {
   const body = Buffer.from(reply.body ?? '')
   const length = reply.status === 204 || reply.status === 304 ? {} : { 'content-length': body.byteLength }
+  if (struck?.fault.kind === 'clock-skew') {
+    response.setHeader('date', new Date(Date.now() + struck.fault.aheadMs).toUTCString())
+  }
   response.writeHead(reply.status, { 'x-amz-request-id': 'test', ...length, ...reply.headers })
   // Errors of HEAD have no body either, so clients never learn a code.
   if (request.method === 'HEAD') response.end()

@@ -23,7 +23,7 @@ export type Asked = { readonly method: string } & (
 export function execute(executor: Executor, asked: Asked, raw: Buffer, fault: Fault | undefined): Reply {
   try {
     if (asked.operation === undefined) throw asked.refusal
-    return handle(executor, asked.method, asked.operation, raw, listingFaults(fault))
+    return handle(executor, asked.method, asked.operation, raw, fault)
   } catch (error) {
     if (error instanceof S3Error) return errorReply(error.status, error.code, error.message)
     return errorReply(500, 'InternalError', String(error))
@@ -35,9 +35,9 @@ function handle(
   method: string,
   operation: Operation,
   raw: Buffer,
-  listingFaults: ListingFaults,
+  fault: Fault | undefined,
 ): Reply {
-  const signed = verifySignature(method, operation, credentials)
+  const signed = verifySignature(method, operation, credentials, nowMs(fault))
   requireContentLength(operation)
   const { data, trailers } = verifyBody(operation.headers, raw, signed)
   const handler = HANDLERS[operation.name]
@@ -45,7 +45,7 @@ function handle(
   return handler({
     ...operation,
     ...rest,
-    listingFaults,
+    listingFaults: listingFaults(fault),
     region: credentials.region,
     body: data,
     checksums: checksumHeaders({ ...operation.headers, ...trailers }),
@@ -57,6 +57,10 @@ function requireContentLength({ name, headers }: Operation): void {
   const length = headers['content-length'] ?? headers['x-amz-decoded-content-length']
   if (hasBody && length === undefined)
     throw new S3Error('MissingContentLength', 'You must provide the Content-Length HTTP header')
+}
+
+function nowMs(fault: Fault | undefined): number {
+  return Date.now() + (fault?.kind === 'clock-skew' ? fault.aheadMs : 0)
 }
 
 function listingFaults(fault: Fault | undefined): ListingFaults {

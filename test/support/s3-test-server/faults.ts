@@ -24,6 +24,8 @@ export type Fault =
   | { readonly kind: 'short-listing'; readonly maxEntries: number }
   /** ListParts or ListObjectsV2 shows what there was so many writes ago. */
   | { readonly kind: 'stale-listing'; readonly writesAgo: number }
+  /** The server's clock is ahead by so much (behind, if negative): it shows in Date, and signatures are held against it. */
+  | { readonly kind: 'clock-skew'; readonly aheadMs: number }
 
 export interface FaultRule {
   readonly operation?: string | readonly string[]

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Context, type S3Request, answer } from './exchange.ts'
 import { FaultPlan } from './faults.ts'
+import type { Operation } from './operation.ts'
 import type { Quirks } from './reply.ts'
 import type { Credentials } from './signature.ts'
 import { type Bucket, type MultipartUpload, type StoredObject, createBucket } from './state.ts'
@@ -25,6 +26,8 @@ export interface S3ServerOptions {
   readonly quirks?: Quirks
   /** Called for each request when it is answered. */
   readonly log?: (request: S3Request) => void
+  /** Called for each request that makes sense as soon as its head is there, before anything is done. */
+  readonly arrived?: (operation: Operation) => void
 }
 
 export interface S3TestServer extends Credentials {
@@ -76,6 +79,7 @@ function createContext(options: S3ServerOptions): Context {
     faults: new FaultPlan(),
     requests: [],
     log: options.log,
+    arrived: options.arrived,
   }
 }
 

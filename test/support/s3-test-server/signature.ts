@@ -28,9 +28,14 @@ const ALGORITHM = 'AWS4-HMAC-SHA256'
 type Method = NonNullable<IncomingMessage['method']>
 
 /** Checks the signature of a request (AWS Signature Version 4), in its headers or its query. @throws S3Error */
-export function verifySignature(method: Method, operation: Operation, credentials: Credentials): Signed {
+export function verifySignature(
+  method: Method,
+  operation: Operation,
+  credentials: Credentials,
+  nowMs: number,
+): Signed {
   const isPresigned = operation.query.has('X-Amz-Signature')
-  const claim = isPresigned ? presignedClaim(operation.query) : headerClaim(operation)
+  const claim = isPresigned ? presignedClaim(operation.query, nowMs) : headerClaim(operation, nowMs)
   return verify(method, operation, claim, credentials)
 }
 
@@ -43,7 +48,7 @@ interface Claim {
   readonly query: readonly (readonly [string, string])[]
 }
 
-function headerClaim({ headers, query }: Operation): Claim {
+function headerClaim({ headers, query }: Operation, nowMs: number): Claim {
   const { authorization, 'x-amz-date': date = '', 'x-amz-content-sha256': payloadHash } = headers
   if (authorization === undefined) throw new S3Error('AccessDenied', 'Access Denied')
   const [, credential = '', signedHeaders = '', signature = ''] =
@@ -53,13 +58,13 @@ function headerClaim({ headers, query }: Operation): Claim {
   if (signature === '') throw new S3Error('AuthorizationHeaderMalformed')
   if (Number.isNaN(timeOf(date)))
     throw new S3Error('AccessDenied', 'AWS authentication requires a valid Date or x-amz-date header')
-  if (Math.abs(Date.now() - timeOf(date)) > MAX_SKEW_MS) throw new S3Error('RequestTimeTooSkewed')
+  if (Math.abs(nowMs - timeOf(date)) > MAX_SKEW_MS) throw new S3Error('RequestTimeTooSkewed')
   if (payloadHash === undefined)
     throw new S3Error('InvalidRequest', 'Missing required header: x-amz-content-sha256')
   return { credential, signedHeaders, signature, date, payloadHash, query: [...query] }
 }
 
-function presignedClaim(query: URLSearchParams): Claim {
+function presignedClaim(query: URLSearchParams, nowMs: number): Claim {
   const value = (name: string): string => query.get(name) ?? ''
   const date = value('X-Amz-Date')
   const expiresSeconds = Number(value('X-Amz-Expires') || Number.NaN)
@@ -70,9 +75,8 @@ function presignedClaim(query: URLSearchParams): Claim {
       'AuthorizationQueryParametersError',
       'X-Amz-Expires must be between 0 and 604800 seconds',
     )
-  if (timeOf(date) > Date.now() + MAX_SKEW_MS) throw new S3Error('AccessDenied', 'Request is not yet valid')
-  if (Date.now() > timeOf(date) + expiresSeconds * 1000)
-    throw new S3Error('AccessDenied', 'Request has expired')
+  if (timeOf(date) > nowMs + MAX_SKEW_MS) throw new S3Error('AccessDenied', 'Request is not yet valid')
+  if (nowMs > timeOf(date) + expiresSeconds * 1000) throw new S3Error('AccessDenied', 'Request has expired')
   return {
     credential: value('X-Amz-Credential'),
     signedHeaders: value('X-Amz-SignedHeaders'),
