@@ -76,7 +76,7 @@ export interface StoredUpload {
   readonly id: UploadId
   /** When its record was last written: no earlier than its creation. */
   readonly recordedAt: Date
-  /** Whether its object is there. */
+  /** Whether its object is there, and nothing is left of what it was made from. */
   readonly isComplete: boolean
 }
 

@@ -8,7 +8,7 @@ import { type MultipartUpload, type StoredPart, completeMultipartUpload } from '
 import { findObject } from './object-calls.ts'
 import { objectRecordOf } from './object-record.ts'
 import { putObject, uploadPart } from './payload-calls.ts'
-import { NO_PROGRESS, partsEndBytes } from './upload-progress.ts'
+import { COMPLETE, partsEndBytes } from './upload-progress.ts'
 import { writeRecord } from './upload-record.ts'
 import type { UploadState } from './upload-state.ts'
 import { deleteTail } from './upload-tail.ts'
@@ -41,7 +41,7 @@ export async function finishUpload(
     await complete(bucket, multipart, parts, options)
   }
   await deleteTail(bucket, id, progress.tailObjects, options)
-  return { record, isRecorded: true, progress: { ...NO_PROGRESS, isComplete: true } }
+  return { record, isRecorded: true, progress: COMPLETE }
 }
 
 function requireLength(storedBytes: number, lengthBytes: number | undefined): void {

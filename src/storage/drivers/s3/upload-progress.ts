@@ -30,6 +30,9 @@ export const NO_PROGRESS: UploadProgress = {
   tailObjects: 0,
 }
 
+/** The object is there, and nothing else. */
+export const COMPLETE: UploadProgress = { ...NO_PROGRESS, isComplete: true }
+
 export function partsEndBytes({ parts }: Pick<UploadProgress, 'parts'>): number {
   return parts.reduce((sum, part) => sum + part.sizeBytes, 0)
 }

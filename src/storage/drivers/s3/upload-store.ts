@@ -17,21 +17,20 @@ import type { Upload, UploadInfo } from '../../../core/upload.ts'
 import type { BufferSpace } from '../../buffers/part-buffer.ts'
 import { S3Bucket } from './bucket.ts'
 import { clientConfig, createAgents } from './client.ts'
-import { listObjects, readObject } from './object-calls.ts'
+import { listUploads } from './list-uploads.ts'
+import { readObject } from './object-calls.ts'
 import { S3OpenUpload } from './open-upload.ts'
 import type { S3Options } from './options.ts'
 import { MAX_PARTS, MAX_UPLOAD_BYTES, MIN_PART_BYTES, partCountOf } from './part-plan.ts'
 import { RememberedUploads } from './remembered-uploads.ts'
 import { removeUpload } from './remove-upload.ts'
 import { startMultipart } from './start-multipart.ts'
-import { NO_PROGRESS, findProgress } from './upload-progress.ts'
+import { COMPLETE, NO_PROGRESS, findProgress } from './upload-progress.ts'
 import { findRecord, recordOf, writeRecord } from './upload-record.ts'
 import type { UploadContext, UploadState } from './upload-state.ts'
+import { deleteTail } from './upload-tail.ts'
 
 const MAX_CONCURRENT_PART_UPLOADS = 60
-
-/** A finished object, or a record. */
-const UPLOAD_KEY = /^([0-9a-f]{32})(\.info)?$/
 
 /**
  * Resumable uploads in an S3 bucket. S3Store of @tus/s3-store gives the client, the slots for parts in flight and the
@@ -109,10 +108,12 @@ export class S3UploadStore extends S3Store implements UploadStore {
 
   async #find(id: UploadId, options: CallOptions): Promise<UploadState> {
     const { record, isInObject } = await findRecord(this.s3, id, options)
-    const progress = isInObject
-      ? { ...NO_PROGRESS, isComplete: true }
-      : await findProgress(this.s3, record, options)
-    return { record, isRecorded: true, progress }
+    if (isInObject) return { record, isRecorded: true, progress: COMPLETE }
+    const progress = await findProgress(this.s3, record, options)
+    if (!progress.isComplete) return { record, isRecorded: true, progress }
+    // Left by a process that died between the object and this.
+    await deleteTail(this.s3, id, progress.tailObjects, options)
+    return { record, isRecorded: true, progress: COMPLETE }
   }
 
   async info(id: UploadId, options: CallOptions = {}): Promise<UploadInfo> {
@@ -125,20 +126,8 @@ export class S3UploadStore extends S3Store implements UploadStore {
     await removeUpload(this.s3, record, options)
   }
 
-  async *list(options: CallOptions = {}): AsyncIterable<StoredUpload> {
-    // S3 lists in the order of keys: `<id>` comes right before `<id>.info`.
-    let object: StoredUpload | undefined
-    for await (const { key, modifiedAt } of listObjects(this.s3, '', options)) {
-      const [, id = '', suffix] = UPLOAD_KEY.exec(key) ?? []
-      const known = parseUploadId(id)
-      if (known === undefined) continue
-      if (object && object.id !== known) yield object
-      const isComplete = suffix === undefined || object?.id === known
-      const entry = { id: known, recordedAt: modifiedAt, isComplete }
-      object = suffix === undefined ? entry : undefined
-      if (object === undefined) yield entry
-    }
-    if (object) yield object
+  list(options: CallOptions = {}): AsyncIterable<StoredUpload> {
+    return listUploads(this.s3, options)
   }
 
   objectKey(id: UploadId): ObjectKey {
