@@ -5,6 +5,7 @@ import type { OpenUpload } from '../../src/core/upload-store.ts'
 import type { UploadInfo, UploadMetadata } from '../../src/core/upload.ts'
 import { S3UploadStore } from '../../src/storage/drivers/s3/upload-store.ts'
 import type { S3Options } from '../../src/storage/drivers/s3/options.ts'
+import { chunksOf } from '../support/chunks.ts'
 import { type S3Access, s3Options, testBufferSpace } from '../support/s3-location.ts'
 import { type S3TestServer, startS3Server } from '../support/s3-test-server/server.ts'
 
@@ -47,7 +48,7 @@ describe('an upload in S3', () => {
 
   function expectNoRemains(): void {
     expect(s3.multipartUploads(BUCKET)).toEqual([])
-    expect([...s3.objects(BUCKET).keys()].filter((key) => key.endsWith('.part'))).toEqual([])
+    expect([...s3.objects(BUCKET).keys()].filter((key) => key.includes('.part'))).toEqual([])
   }
 
   function count(operation: string): number {
@@ -57,7 +58,7 @@ describe('an upload in S3', () => {
   /** Sends the rest from wherever the store says the upload is, as a client does. */
   async function resume(upload: OpenUpload, data: Buffer): Promise<OpenUpload> {
     const found = await store.open(upload.upload.id)
-    await found.write(chunks(data.subarray(found.upload.offsetBytes)))
+    await found.write(chunksOf(data.subarray(found.upload.offsetBytes)))
     return found
   }
 
@@ -70,7 +71,7 @@ describe('an upload in S3', () => {
       times: 50,
       fault: { kind: 'status', status: 403, code: 'AccessDenied' },
     })
-    await expect(begun.write(chunks(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
+    await expect(begun.write(chunksOf(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
     s3.faults.clear()
 
     const found = await store.open(begun.upload.id)
@@ -89,13 +90,13 @@ describe('an upload in S3', () => {
       times: 50,
       fault: { kind: 'status', status: 403, code: 'AccessDenied' },
     })
-    await expect(begun.write(chunks(first))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
+    await expect(begun.write(chunksOf(first))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
     s3.faults.clear()
 
     // A client may send other bytes than before from the offset on: nobody told it that they had been stored.
     const second = Buffer.concat([first.subarray(0, PART), randomBytes(5 * PART)])
     const found = await store.open(begun.upload.id)
-    await found.write(chunks(second.subarray(PART, 2 * PART)))
+    await found.write(chunksOf(second.subarray(PART, 2 * PART)))
     expect((await store.open(begun.upload.id)).upload.offsetBytes).toBe(2 * PART)
     await resume(begun, second)
     expect(object(begun)?.equals(second)).toBe(true)
@@ -109,7 +110,7 @@ describe('an upload in S3', () => {
       partNumber: 3,
       fault: { kind: 'stall', ms: 300, afterwards: 'reset' },
     })
-    const done = await begun.write(chunks(data))
+    const done = await begun.write(chunksOf(data))
     expect(done.offsetBytes).toBe(data.byteLength)
     expect(object(begun)?.equals(data)).toBe(true)
   })
@@ -123,7 +124,7 @@ describe('an upload in S3', () => {
       const data = randomBytes(2 * PART + 9)
       const begun = await begin(data.byteLength)
       s3.faults.inject({ operation: 'CompleteMultipartUpload', times: 5, fault })
-      await expect(begun.write(chunks(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_UNAVAILABLE' })
+      await expect(begun.write(chunksOf(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_UNAVAILABLE' })
       expect(object(begun)).toBeUndefined()
       s3.faults.clear()
 
@@ -143,7 +144,7 @@ describe('an upload in S3', () => {
       times: 100,
       fault: { kind: 'status', status: 403, code: 'AccessDenied' },
     })
-    await expect(begun.write(chunks(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
+    await expect(begun.write(chunksOf(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
     await expect(store.open(begun.upload.id)).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
   })
 
@@ -153,7 +154,7 @@ describe('an upload in S3', () => {
       s3.faults.inject({ operation, fault: { kind: 'answer-lost' } })
       const data = randomBytes(2 * PART + 77)
       const begun = await begin(data.byteLength)
-      await begun.write(chunks(data.subarray(0, PART + 1)))
+      await begun.write(chunksOf(data.subarray(0, PART + 1)))
       await resume(begun, data)
       expect(object(begun)?.equals(data)).toBe(true)
       expect((await store.open(begun.upload.id)).upload.offsetBytes).toBe(data.byteLength)
@@ -163,7 +164,7 @@ describe('an upload in S3', () => {
   test('S3: a multipart upload that was aborted from outside is gone, not complete', async () => {
     const data = randomBytes(3 * PART)
     const begun = await begin(data.byteLength)
-    await begun.write(chunks(data.subarray(0, PART)))
+    await begun.write(chunksOf(data.subarray(0, PART)))
     s3.abortMultipartUpload(BUCKET, begun.upload.id)
     await expect(store.open(begun.upload.id)).rejects.toMatchObject({ code: 'ERR_UPLOAD_GONE', status: 410 })
     await store.remove(begun.upload.id)
@@ -172,7 +173,7 @@ describe('an upload in S3', () => {
 
   test('S3: an upload of unknown length that was aborted from outside is gone, not an internal error', async () => {
     const begun = await begin(undefined)
-    await begun.write(chunks(randomBytes(PART + 1)))
+    await begun.write(chunksOf(randomBytes(PART + 1)))
     s3.abortMultipartUpload(BUCKET, begun.upload.id)
     await expect(store.open(begun.upload.id)).rejects.toMatchObject({ code: 'ERR_UPLOAD_GONE' })
   })
@@ -182,11 +183,11 @@ describe('an upload in S3', () => {
     async (operation) => {
       const data = randomBytes(2 * PART)
       const begun = await begin(data.byteLength)
-      await begun.write(chunks(data.subarray(0, 3 * MIB)))
+      await begun.write(chunksOf(data.subarray(0, 3 * MIB)))
       const found = await store.open(begun.upload.id)
       s3.faults.inject({ operation, times: 50, fault: { kind: 'status', status: 403, code: 'AccessDenied' } })
       const rest = operation === 'PutObject' ? data.subarray(3 * MIB, 4 * MIB) : data.subarray(3 * MIB)
-      await expect(found.write(chunks(rest))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
+      await expect(found.write(chunksOf(rest))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
       s3.faults.clear()
       const again = await store.open(begun.upload.id)
       expect(again.upload.offsetBytes).toBeGreaterThanOrEqual(3 * MIB)
@@ -199,7 +200,7 @@ describe('an upload in S3', () => {
   test('S4: a tail whose bytes are in a part by now, because the process died before replacing it, counts once', async () => {
     const data = randomBytes(3 * PART)
     const begun = await begin(data.byteLength)
-    await begun.write(chunks(data.subarray(0, 3 * MIB)))
+    await begun.write(chunksOf(data.subarray(0, 3 * MIB)))
     const found = await store.open(begun.upload.id)
     // The part that holds the tail's bytes arrives, the new tail never does: as if the process had died in between.
     s3.faults.inject({
@@ -207,7 +208,7 @@ describe('an upload in S3', () => {
       times: 50,
       fault: { kind: 'status', status: 403, code: 'AccessDenied' },
     })
-    await expect(found.write(chunks(data.subarray(3 * MIB, PART + MIB)))).rejects.toMatchObject({
+    await expect(found.write(chunksOf(data.subarray(3 * MIB, PART + MIB)))).rejects.toMatchObject({
       code: 'ERR_STORAGE_REJECTED',
     })
     s3.faults.clear()
@@ -225,7 +226,7 @@ describe('an upload in S3', () => {
       times: 2,
       fault: { kind: 'status', status: 503, code: 'SlowDown' },
     })
-    await begun.write(chunks(data))
+    await begun.write(chunksOf(data))
     expect(object(begun)?.equals(data)).toBe(true)
   })
 
@@ -237,24 +238,24 @@ describe('an upload in S3', () => {
       fault: { kind: 'status', status: 403, code: 'AccessDenied' },
     })
     for (let i = 0; i < 61; i += 1) {
-      await expect((await begin(data.byteLength)).write(chunks(data))).rejects.toMatchObject({
+      await expect((await begin(data.byteLength)).write(chunksOf(data))).rejects.toMatchObject({
         code: 'ERR_STORAGE_REJECTED',
       })
     }
     s3.faults.clear()
     const begun = await begin(data.byteLength)
-    await begun.write(chunks(data))
+    await begun.write(chunksOf(data))
     expect(object(begun)?.equals(data)).toBe(true)
   })
 
   test('S7: a listing that lacks parts never makes an object: the bytes are asked for again', async () => {
     const data = randomBytes(3 * PART)
     const begun = await begin(data.byteLength)
-    await begun.write(chunks(data.subarray(0, 2 * PART)))
+    await begun.write(chunksOf(data.subarray(0, 2 * PART)))
     s3.faults.inject({ operation: 'ListParts', fault: { kind: 'stale-listing', writesAgo: 2 } })
     const stale = await store.open(begun.upload.id)
     expect(stale.upload.offsetBytes).toBeLessThanOrEqual(2 * PART)
-    await stale.write(chunks(data.subarray(stale.upload.offsetBytes)))
+    await stale.write(chunksOf(data.subarray(stale.upload.offsetBytes)))
     expect(object(begun)?.equals(data)).toBe(true)
   })
 
@@ -287,14 +288,14 @@ describe('an upload in S3', () => {
 
   test('S10: removing a finished upload removes its object, record and tail', async () => {
     const begun = await begin(PART + 5)
-    await begun.write(chunks(randomBytes(PART + 5)))
+    await begun.write(chunksOf(randomBytes(PART + 5)))
     await store.remove(begun.upload.id)
     expect([...s3.objects(BUCKET).keys()]).toEqual([])
   })
 
   test('S10: removing an unfinished upload leaves no parts and no tail', async () => {
     const begun = await begin(3 * PART)
-    await begun.write(chunks(randomBytes(PART + 5)))
+    await begun.write(chunksOf(randomBytes(PART + 5)))
     await store.remove(begun.upload.id)
     expect([...s3.objects(BUCKET).keys()]).toEqual([])
     expectNoRemains()
@@ -303,7 +304,7 @@ describe('an upload in S3', () => {
   test('S11: a length that is declared late is known to every process at once', async () => {
     const data = randomBytes(PART + 100)
     const begun = await begin(undefined)
-    await begun.write(chunks(data))
+    await begun.write(chunksOf(data))
     const other = openStore(s3)
     const found = await other.open(begun.upload.id)
     expect((await found.declareLength(data.byteLength)).offsetBytes).toBe(data.byteLength)
@@ -315,7 +316,7 @@ describe('an upload in S3', () => {
 
   test('S14: a small upload makes no multipart upload at all; a large one is aborted if its record cannot be written', async () => {
     const small = await begin(1000)
-    await small.write(chunks(randomBytes(1000)))
+    await small.write(chunksOf(randomBytes(1000)))
     expect(count('CreateMultipartUpload')).toBe(0)
     s3.faults.inject({
       operation: 'PutObject',
@@ -331,7 +332,7 @@ describe('an upload in S3', () => {
     'S15: the object of %i bytes has the Content-Type of `filetype`',
     async (lengthBytes) => {
       const begun = await begin(lengthBytes, { filetype: 'video/mp4', filename: 'ü.mp4' })
-      await begun.write(chunks(randomBytes(lengthBytes)))
+      await begun.write(chunksOf(randomBytes(lengthBytes)))
       expect(s3.objects(BUCKET).get(begun.upload.id)?.contentType).toBe('video/mp4')
     },
   )
@@ -340,7 +341,7 @@ describe('an upload in S3', () => {
     'S15: a `filetype` that is no MIME type (%j) is left out, not sent on',
     async (filetype) => {
       const begun = await begin(10, { filetype })
-      await begun.write(chunks(randomBytes(10)))
+      await begun.write(chunksOf(randomBytes(10)))
       expect(object(begun)?.byteLength).toBe(10)
     },
   )
@@ -360,8 +361,8 @@ describe('an upload in S3', () => {
         createdAt: new Date(),
       }
       const begun = await encrypted.begin(info)
-      await begun.write(chunks(randomBytes(lengthBytes - 1)))
-      await begun.write(chunks(randomBytes(1)))
+      await begun.write(chunksOf(randomBytes(lengthBytes - 1)))
+      await begun.write(chunksOf(randomBytes(1)))
     }
     encrypted.s3.close()
     const creating = s3.requests.filter(({ operation }) =>
@@ -408,7 +409,7 @@ describe('an upload in S3', () => {
     setTimeout(() => controller.abort(), 100)
     const started = Date.now()
     await expect(
-      begun.write(chunks(randomBytes(2 * PART)), { signal: controller.signal }),
+      begun.write(chunksOf(randomBytes(2 * PART)), { signal: controller.signal }),
     ).rejects.toMatchObject({
       code: 'ERR_STORAGE_UNAVAILABLE',
     })
@@ -417,7 +418,7 @@ describe('an upload in S3', () => {
 
   test('bodies have a Content-Length and no chunked framing', async () => {
     const begun = await begin(2 * PART)
-    await begun.write(chunks(randomBytes(2 * PART)))
+    await begun.write(chunksOf(randomBytes(2 * PART)))
     for (const { headers } of s3.requests.filter(({ operation }) => operation === 'UploadPart')) {
       expect(headers['content-length']).toBe(String(PART))
       expect(headers['transfer-encoding']).toBeUndefined()
@@ -436,7 +437,7 @@ describe('an upload in S3', () => {
         rawMetadata: undefined,
         createdAt: new Date(),
       }
-      await (await otherStore.begin(info)).write(chunks(randomBytes(2 * PART)))
+      await (await otherStore.begin(info)).write(chunksOf(randomBytes(2 * PART)))
       expect((await otherStore.open(info.id)).upload.offsetBytes).toBe(2 * PART)
       await otherStore.remove(info.id)
       expect([...other.objects(BUCKET).keys()]).toEqual([])
@@ -471,7 +472,7 @@ describe('an upload in S3', () => {
     const found = await store.open(id)
     expect(found.upload.offsetBytes).toBe(14 * MIB)
     expect(found.upload.rawMetadata).toBe(`filename ${Buffer.from('ü').toString('base64')},flag`)
-    await found.write(chunks(data.subarray(14 * MIB)))
+    await found.write(chunksOf(data.subarray(14 * MIB)))
     expect(s3.objects(BUCKET).get(id)?.body.equals(data)).toBe(true)
     expectNoRemains()
   })
@@ -479,9 +480,4 @@ describe('an upload in S3', () => {
 
 function openStore(access: S3Access, options: Partial<S3Options> = {}): S3UploadStore {
   return new S3UploadStore(s3Options(access, BUCKET, options), testBufferSpace())
-}
-
-/** A body in pieces of 64 KiB, as a socket gives it. */
-async function* chunks(data: Buffer): AsyncIterable<Uint8Array> {
-  for (let start = 0; start < data.byteLength; start += 65_536) yield data.subarray(start, start + 65_536)
 }

@@ -11,7 +11,7 @@ import { putObject, uploadPart } from './payload-calls.ts'
 import { COMPLETE, partsEndBytes } from './upload-progress.ts'
 import { writeRecord } from './upload-record.ts'
 import type { UploadState } from './upload-state.ts'
-import { deleteTail } from './upload-tail.ts'
+import { clearTail } from './upload-tail.ts'
 
 /** What comes after the parts. */
 export interface LastBytes {
@@ -40,7 +40,7 @@ export async function finishUpload(
     const parts = [...progress.parts, ...(await lastPart(bucket, multipart, state, last, options))]
     await complete(bucket, multipart, parts, options)
   }
-  await deleteTail(bucket, id, progress.tailObjects, options)
+  await clearTail(bucket, id, progress.tailObjects, options)
   return { record, isRecorded: true, progress: COMPLETE }
 }
 

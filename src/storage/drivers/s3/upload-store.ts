@@ -28,7 +28,7 @@ import { startMultipart } from './start-multipart.ts'
 import { COMPLETE, NO_PROGRESS, findProgress } from './upload-progress.ts'
 import { findRecord, recordOf, writeRecord } from './upload-record.ts'
 import type { UploadContext, UploadState } from './upload-state.ts'
-import { deleteTail } from './upload-tail.ts'
+import { clearTail } from './upload-tail.ts'
 
 const MAX_CONCURRENT_PART_UPLOADS = 60
 
@@ -112,7 +112,7 @@ export class S3UploadStore extends S3Store implements UploadStore {
     const progress = await findProgress(this.s3, record, options)
     if (!progress.isComplete) return { record, isRecorded: true, progress }
     // Left by a process that died between the object and this.
-    await deleteTail(this.s3, id, progress.tailObjects, options)
+    await clearTail(this.s3, id, progress.tailObjects, options)
     return { record, isRecorded: true, progress: COMPLETE }
   }
 
