@@ -26,6 +26,7 @@ export class Lane {
   readonly #listener: { current: Listener }
   #server: RunningServer
   #restart: Promise<void> = Promise.resolve()
+  #isDown = false
 
   private constructor(parts: {
     s3: S3TestServer
@@ -82,16 +83,20 @@ export class Lane {
     return this.#server.output()
   }
 
-  /** kill -9, at once; `ready` waits for the restart. */
+  /** kill -9, at once, unless it is down already; `ready` waits for the restart. */
   kill(downMs: number): void {
-    const killed = this.#server.kill9()
+    if (this.#isDown) return
+    this.#isDown = true
     this.line.setServerPort(undefined)
-    this.#restart = this.#restart.then(async () => {
-      await killed
-      await sleep(downMs)
-      this.#server = await startTusker(this.s3, this.#directory)
-      this.line.setServerPort(this.#server.port)
-    })
+    this.#restart = this.#start(this.#server.kill9(), downMs)
+  }
+
+  async #start(killed: Promise<void>, downMs: number): Promise<void> {
+    await killed
+    await sleep(downMs)
+    this.#server = await startTusker(this.s3, this.#directory)
+    this.#isDown = false
+    this.line.setServerPort(this.#server.port)
   }
 
   /** Resolves when Tusker runs, also after a kill. */

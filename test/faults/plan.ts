@@ -11,7 +11,7 @@ export type Moment =
   | { readonly atS3Request: number; readonly phase: 'arrives' | 'answered' }
 
 /** What happens from outside while a client uploads. */
-export type Incident =
+type Incident =
   | { readonly what: 'kill'; readonly downMs: number }
   /** Every connection of the client is reset. */
   | { readonly what: 'cut' }

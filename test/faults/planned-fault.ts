@@ -113,6 +113,7 @@ function specialFaults(
           ? [{ kind: 'stale-listing', writesAgo: random.integer(1, 2) } as const]
           : []),
       ]
+    case undefined:
     default:
       return []
   }

@@ -22,7 +22,7 @@ export async function judge(trial: Trial, result: ClientResult): Promise<number>
   const lastId = result.url === undefined ? undefined : idOf(result.url)
   if (result.outcome === 'success' && lastId !== undefined)
     watch.requireObject(lastId, 'The client reported success')
-  for (const upload of [...watch.uploads.values()]) {
+  for (const upload of watch.uploads.values()) {
     if (!upload.isDeleted)
       await (upload.id === lastId ? judgeLast(trial, upload) : judgeAbandoned(trial, upload))
     await requireDeletion(trial, upload)
@@ -72,7 +72,7 @@ async function requireDeletion({ watch }: Trial, { url, id, isDeleted }: Watched
 
 /** Uploads whose Location got lost with the answer: their records name them, so that they can expire. */
 async function deleteUnknown({ lane, watch }: Trial): Promise<void> {
-  for (const key of [...lane.objects.keys()]) {
+  for (const key of lane.objects.keys()) {
     if (!key.endsWith('.info')) continue
     const url = `${lane.uploadsUrl}/s3/${key.slice(0, -'.info'.length)}`
     const end = await deletePlainly({ watch, url })
