@@ -12,7 +12,10 @@ import {
 import { uploadUrlMaker } from './http/upload-url.ts'
 import { startCleanUp } from './lifecycle/clean-up.ts'
 import { createMemoryLocker } from './locks/memory-locker.ts'
+import { BufferMemory } from './storage/buffers/buffer-memory.ts'
 import { DRIVERS } from './storage/driver-table.ts'
+import type { LocalOptions } from './storage/drivers/local/options.ts'
+import type { S3Options } from './storage/drivers/s3/options.ts'
 import { LocationRegistry } from './storage/location-registry.ts'
 import { TusLocations } from './tus/tus-locations.ts'
 
@@ -90,10 +93,15 @@ function appOptions(
   }
 }
 
-function createRegistry({ locations }: Config): LocationRegistry {
+function createRegistry({ locations, buffers }: Config): LocationRegistry {
+  const { memoryBytes, spillDirectory } = buffers
+  const resources = { bufferSpace: { memory: new BufferMemory(memoryBytes), spillDirectory } }
   const registry = new LocationRegistry()
-  registry.registerDriver('local', DRIVERS.local.open)
-  registry.registerDriver('s3', DRIVERS.s3.open)
+  registry.registerDriver(
+    'local',
+    async (options: LocalOptions) => await DRIVERS.local.open(options, resources),
+  )
+  registry.registerDriver('s3', async (options: S3Options) => await DRIVERS.s3.open(options, resources))
   for (const { name, ...location } of locations) registry.registerLocation(name, location)
   return registry
 }

@@ -1,5 +1,7 @@
+import { tmpdir } from 'node:os'
 import type { z } from 'zod'
 import { type LocationConfig, faultsOf, isLocationVariable, readLocations } from './locations.ts'
+import { defaultBufferMemoryBytes } from './memory-limit.ts'
 import { type ConfigFault, type Env, readEnv } from './read-env.ts'
 import { SETTINGS, settingsSchema } from './schema.ts'
 
@@ -30,6 +32,7 @@ export interface Config {
     readonly cleanupSchedule: string | undefined
     readonly lockTimeoutMs: number
   }
+  readonly buffers: { readonly memoryBytes: number; readonly spillDirectory: string }
   readonly downloads: { readonly enabled: boolean; readonly inlineTypes: string[] }
   readonly locations: readonly LocationConfig[]
   readonly defaultLocation: string
@@ -127,6 +130,10 @@ function toConfig(settings: Settings, locations: readonly LocationConfig[], defa
       expirationMs: settings.TUS_UPLOAD_EXPIRATION,
       cleanupSchedule: settings.TUS_CLEANUP_SCHEDULE,
       lockTimeoutMs: settings.LOCK_TIMEOUT,
+    },
+    buffers: {
+      memoryBytes: settings.UPLOAD_BUFFER_MEMORY ?? defaultBufferMemoryBytes(),
+      spillDirectory: settings.UPLOAD_SPILL_DIRECTORY ?? tmpdir(),
     },
     downloads: { enabled: settings.DOWNLOADS_ENABLED, inlineTypes: settings.DOWNLOADS_INLINE_TYPES },
     locations,

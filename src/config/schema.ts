@@ -89,6 +89,8 @@ const inlineTypes = list.refine((types) => !types.some((type) => ACTIVE_TYPE.tes
   error: 'must not have types that can run scripts (html, svg, xml, pdf, javascript) or wildcards',
 })
 
+const bufferMemory = size.refine((bytes) => bytes >= 8 * 1024 ** 2, { error: 'must be at least 8 MiB' })
+
 /** Every setting outside of the locations, in the order of the documentation. */
 export const SETTINGS = {
   HOST: setting(text, {
@@ -160,6 +162,16 @@ export const SETTINGS = {
   FILES_MAX_UPLOAD_SIZE: optionalSetting(size, {
     type: 'size',
     description: 'Largest upload; unlimited if unset (S3: 5 TiB).',
+  }),
+  UPLOAD_BUFFER_MEMORY: optionalSetting(bufferMemory, {
+    type: 'size',
+    description:
+      "Memory for bytes on their way into S3, of all uploads together; at least 8 MiB. If unset, a quarter of the container's (or the machine's) memory, 64 MiB to 1 GiB.",
+  }),
+  UPLOAD_SPILL_DIRECTORY: optionalSetting(text, {
+    type: 'path',
+    description:
+      "Where bytes go that find no room in UPLOAD_BUFFER_MEMORY; the system's directory for temporary files if unset.",
   }),
   TUS_UPLOAD_EXPIRATION: setting(expiration, {
     type: 'duration or never',

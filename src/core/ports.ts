@@ -27,6 +27,8 @@ export interface Lock {
   lock(signal: AbortSignal, requestRelease: RequestRelease): Promise<void>
   /** Takes the lock if it is free right now, and asks nobody to let go. Returns whether it is ours. */
   tryLock(requestRelease: RequestRelease): Promise<boolean>
+  /** Whether nobody else can have held it since this process last did; true while it is held by `lock` or `tryLock` only. */
+  readonly isContinued: boolean
   /** Frees the lock if it is ours; calling it again is fine. */
   unlock(): Promise<void>
 }

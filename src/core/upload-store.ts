@@ -15,6 +15,19 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface BeginOptions extends CallOptions {
+  /** The first bytes come with the creation: `write` is called next, and the upload need not be recorded before. */
+  readonly bodyFollows?: boolean | undefined
+}
+
+export interface OpenOptions extends CallOptions {
+  /**
+   * The caller's lock proves that nobody else had it since this process last did: what the store remembers of the
+   * upload is then as good as what it would find.
+   */
+  readonly isContinued?: boolean | undefined
+}
+
 /**
  * Bytes on their way in. It ends without an error when the client stops, whatever the reason (cut connection, stall,
  * take-over, shutdown): the store keeps all that arrived, and the caller, who knows the reason, answers.
@@ -29,17 +42,18 @@ export interface UploadStore {
   readonly extensions: readonly TusExtension[]
 
   /**
-   * Records a new upload; an upload of zero bytes is complete when this returns, its object is there.
+   * Records a new upload; an upload of zero bytes is complete when this returns, its object is there. If its body
+   * follows, it is recorded at the latest when the first `write` returns.
    * @throws TuskerError ERR_MAX_SIZE_EXCEEDED if the store can't hold that length.
    */
-  begin(info: UploadInfo, options?: CallOptions): Promise<OpenUpload>
+  begin(info: UploadInfo, options?: BeginOptions): Promise<OpenUpload>
 
   /**
    * Finds an upload and how far it is. Finishes one whose bytes are all stored but whose object is not there yet
    * (the process died, or the answer was lost).
    * @throws TuskerError ERR_UPLOAD_NOT_FOUND; ERR_UPLOAD_GONE if its bytes were removed behind our back.
    */
-  open(id: UploadId, options?: CallOptions): Promise<OpenUpload>
+  open(id: UploadId, options?: OpenOptions): Promise<OpenUpload>
 
   /**
    * Removes every trace of an upload, whatever state it is in: finished, open, or gone (ERR_UPLOAD_GONE). One that
@@ -62,6 +76,8 @@ export interface StoredUpload {
   readonly id: UploadId
   /** When its record was last written: no earlier than its creation. */
   readonly recordedAt: Date
+  /** Whether its object is there. */
+  readonly isComplete: boolean
 }
 
 /** One upload, for as long as the caller holds its lock. */

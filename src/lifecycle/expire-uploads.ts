@@ -24,8 +24,8 @@ export interface ExpireUploadsOptions {
 export async function expireUploads(options: ExpireUploadsOptions): Promise<number> {
   let removed = 0
   for await (const stored of listUntilAborted(options)) {
-    // A record is never older than its upload: a young one needs no look.
-    if (!isExpired(options, stored.recordedAt)) continue
+    // A record is never older than its upload: a young one needs no look, and neither does a finished one.
+    if (stored.isComplete || !isExpired(options, stored.recordedAt)) continue
     if (await sweepSafely(options, stored)) removed += 1
   }
   return removed

@@ -30,6 +30,8 @@ class MemoryLock implements Lock {
   readonly #id: string
   readonly #timeoutMs: number
   readonly #owner = Symbol('owner')
+  /** There is no other process. */
+  readonly isContinued = true
 
   constructor(queues: Map<string, Queue>, id: string, timeoutMs: number) {
     this.#queues = queues

@@ -13,8 +13,8 @@ export async function appendUpload(options: TusServerOptions, exchange: UploadRe
   if (!isUploadContent(request)) throw new TuskerError('ERR_INVALID_CONTENT_TYPE')
   const offsetBytes = parseUploadOffset(request)
   const lengthBytes = parseUploadLength(request)
-  const upload = await withUploadLock(options, exchange, async () => {
-    const opened = await openUpload(options, exchange)
+  const upload = await withUploadLock(options, exchange, async (lock) => {
+    const opened = await openUpload(options, exchange, lock)
     // Already now: EX-02 wants it in every answer, refusals too.
     setUploadExpires(response, opened.upload, options)
     requireOffset(opened, offsetBytes)

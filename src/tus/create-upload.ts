@@ -20,7 +20,7 @@ export async function createUpload(options: TusServerOptions, exchange: TusReque
   const takesBody = isUploadContent(request) && hasBody(request)
   if (takesBody) requireRoom(exchange, { ...info, offsetBytes: 0 }, options)
   const upload = await withUploadLock(options, { ...exchange, id: info.id }, async () => {
-    const begun = await options.store.begin(info)
+    const begun = await options.store.begin(info, { bodyFollows: takesBody })
     // From here on the upload exists: the answer says where, even if the body fails, so that it can be resumed.
     response.setHeader('Location', options.uploadUrl(request, info.id))
     return takesBody ? await writeBody(exchange, begun, options) : begun.upload

@@ -14,7 +14,11 @@ export async function headUpload(options: TusServerOptions, exchange: UploadRequ
 
 async function findUpload(options: TusServerOptions, exchange: UploadRequest): Promise<Upload> {
   try {
-    return await withUploadLock(options, exchange, async () => (await openUpload(options, exchange)).upload)
+    return await withUploadLock(
+      options,
+      exchange,
+      async (lock) => (await openUpload(options, exchange, lock)).upload,
+    )
   } catch (error) {
     throw withoutRestart(toTuskerError(error), exchange)
   }

@@ -1,4 +1,5 @@
 import { TuskerError } from '../core/errors.ts'
+import type { Lock } from '../core/ports.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
 import { type TusServerOptions, type UploadRequest, expiryOf, lockName } from './tus-context.ts'
 
@@ -9,20 +10,24 @@ import { type TusServerOptions, type UploadRequest, expiryOf, lockName } from '.
 export async function withUploadLock<Result>(
   options: TusServerOptions,
   { id, signal, body }: UploadRequest,
-  work: () => Promise<Result>,
+  work: (lock: Lock) => Promise<Result>,
 ): Promise<Result> {
   const lock = options.locker.newLock(lockName(options, { id }))
   await lock.lock(signal, () => body.stop('taken-over'))
   try {
-    return await work()
+    return await work(lock)
   } finally {
     await lock.unlock()
   }
 }
 
 /** Opens the upload, which the caller has locked. @throws TuskerError ERR_UPLOAD_EXPIRED if its time is over (EX-05) */
-export async function openUpload(options: TusServerOptions, { id }: UploadRequest): Promise<OpenUpload> {
-  const opened = await options.store.open(id)
+export async function openUpload(
+  options: TusServerOptions,
+  { id }: UploadRequest,
+  { isContinued }: Lock,
+): Promise<OpenUpload> {
+  const opened = await options.store.open(id, { isContinued })
   const expiry = expiryOf(opened.upload, options)
   if (expiry && expiry.getTime() <= options.clock()) throw new TuskerError('ERR_UPLOAD_EXPIRED')
   return opened

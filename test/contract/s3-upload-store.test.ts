@@ -4,7 +4,8 @@ import { createUploadId } from '../../src/core/upload-id.ts'
 import type { OpenUpload } from '../../src/core/upload-store.ts'
 import type { UploadInfo, UploadMetadata } from '../../src/core/upload.ts'
 import { S3UploadStore } from '../../src/storage/drivers/s3/upload-store.ts'
-import { s3Options } from '../support/s3-location.ts'
+import type { S3Options } from '../../src/storage/drivers/s3/options.ts'
+import { type S3Access, s3Options, testBufferSpace } from '../support/s3-location.ts'
 import { type S3TestServer, startS3Server } from '../support/s3-test-server/server.ts'
 
 const MIB = 1024 ** 2
@@ -21,7 +22,7 @@ describe('an upload in S3', () => {
 
   beforeEach(async () => {
     s3 = await startS3Server({ buckets: [BUCKET] })
-    store = new S3UploadStore(s3Options(s3, BUCKET))
+    store = openStore(s3)
   })
 
   afterEach(async () => {
@@ -303,7 +304,7 @@ describe('an upload in S3', () => {
     const data = randomBytes(PART + 100)
     const begun = await begin(undefined)
     await begun.write(chunks(data))
-    const other = new S3UploadStore(s3Options(s3, BUCKET))
+    const other = openStore(s3)
     const found = await other.open(begun.upload.id)
     expect((await found.declareLength(data.byteLength)).offsetBytes).toBe(data.byteLength)
     other.s3.close()
@@ -345,13 +346,11 @@ describe('an upload in S3', () => {
   )
 
   test('S15: ACL and encryption are on every call that creates an object', async () => {
-    const encrypted = new S3UploadStore(
-      s3Options(s3, BUCKET, {
-        acl: 'bucket-owner-full-control',
-        serverSideEncryption: 'aws:kms',
-        serverSideEncryptionKmsKeyId: 'key-1',
-      }),
-    )
+    const encrypted = openStore(s3, {
+      acl: 'bucket-owner-full-control',
+      serverSideEncryption: 'aws:kms',
+      serverSideEncryptionKmsKeyId: 'key-1',
+    })
     for (const lengthBytes of [10, 2 * PART + 1]) {
       const info = {
         id: createUploadId(),
@@ -391,7 +390,7 @@ describe('an upload in S3', () => {
   })
 
   test('S21: a storage that never answers is given up on, and the error says to try again', async () => {
-    const impatient = new S3UploadStore(s3Options(s3, BUCKET, { socketTimeoutMs: 150 }))
+    const impatient = openStore(s3, { socketTimeoutMs: 150 })
     const fault = s3.faults.inject({
       operation: 'GetObject',
       times: 100,
@@ -429,7 +428,7 @@ describe('an upload in S3', () => {
   test('a store that answers NoSuchKey for NoSuchUpload (Ceph) or goes on listing parts (Swift) is understood', async () => {
     for (const quirks of [{ noSuchKeyForListParts: true }, { listPartsAfterComplete: true }]) {
       const other = await startS3Server({ buckets: [BUCKET], quirks })
-      const otherStore = new S3UploadStore(s3Options(other, BUCKET))
+      const otherStore = openStore(other)
       const info = {
         id: createUploadId(),
         lengthBytes: 2 * PART,
@@ -477,6 +476,10 @@ describe('an upload in S3', () => {
     expectNoRemains()
   })
 })
+
+function openStore(access: S3Access, options: Partial<S3Options> = {}): S3UploadStore {
+  return new S3UploadStore(s3Options(access, BUCKET, options), testBufferSpace())
+}
 
 /** A body in pieces of 64 KiB, as a socket gives it. */
 async function* chunks(data: Buffer): AsyncIterable<Uint8Array> {

@@ -78,9 +78,17 @@ export class LocalUploadStore implements UploadStore {
     for await (const name of namesIn(this.#directory)) {
       signal?.throwIfAborted()
       const id = parseUploadId(RECORD_NAME.exec(name)?.[1] ?? '')
-      const found = id && (await findFile(uploadFiles(this.#directory, id).record))
-      if (id !== undefined && found) yield { id, recordedAt: found.modifiedAt }
+      const listed = id && (await this.#listed(id))
+      if (listed) yield listed
     }
+  }
+
+  /** Undefined if it was removed while the directory was read. */
+  async #listed(id: UploadId): Promise<StoredUpload | undefined> {
+    const { record, object } = uploadFiles(this.#directory, id)
+    const found = await findFile(record)
+    if (found === undefined) return undefined
+    return { id, recordedAt: found.modifiedAt, isComplete: (await findFile(object)) !== undefined }
   }
 
   objectKey(id: UploadId): ObjectKey {

@@ -5,28 +5,46 @@ import type {
   ServerSideEncryption,
 } from '@aws-sdk/client-s3'
 import type { CallOptions } from '../../../core/upload-store.ts'
+import type { BufferSpace } from '../../buffers/part-buffer.ts'
+import { type Checksum, checksumHeaders } from './checksum.ts'
+import { ChecksumPolicy } from './checksum-policy.ts'
+import type { S3Agents } from './client.ts'
 import { withDeadline } from './deadline.ts'
 import { toStorageError } from './errors.ts'
 import type { S3Options } from './options.ts'
+import { type PayloadRequest, PayloadSender, type S3Answer } from './payload-sender.ts'
 
 /** Without an answer each attempt ends after the socket timeout; the deadline bounds all of them and a trickling answer. */
 const DEADLINE_SOCKET_TIMEOUTS = 5
 
 type CreationHeaders = Pick<CreateMultipartUploadCommandInput, 'ACL' | 'ServerSideEncryption' | 'SSEKMSKeyId'>
 
+export interface S3BucketParts {
+  readonly client: S3Client
+  readonly agents: S3Agents
+  readonly space: BufferSpace
+}
+
 /** One bucket below one root: where keys go, what every new object carries, and how long a call may take. */
 export class S3Bucket {
   readonly name: string
   /** ACL and encryption: on every call that creates an object, the sidecars of an upload included. */
   readonly creationHeaders: CreationHeaders
+  readonly checksums: ChecksumPolicy
+  /** For bytes on their way into it. */
+  readonly space: BufferSpace
   readonly #client: S3Client
+  readonly #sender: PayloadSender
   readonly #rootPrefix: string
   readonly #deadlineMs: number
 
-  constructor(client: S3Client, options: S3Options) {
+  constructor({ client, agents, space }: S3BucketParts, options: S3Options) {
     this.name = options.bucket
     this.creationHeaders = creationHeaders(options)
+    this.checksums = new ChecksumPolicy(options.checksum)
+    this.space = space
     this.#client = client
+    this.#sender = new PayloadSender(client, agents, options)
     this.#rootPrefix = options.root === '' ? '' : `${options.root}/`
     this.#deadlineMs = DEADLINE_SOCKET_TIMEOUTS * options.socketTimeoutMs
   }
@@ -42,20 +60,54 @@ export class S3Bucket {
   }
 
   /**
-   * Makes one call, with a deadline, and translates its failure.
+   * Makes one call of the SDK, with a deadline, and translates its failure.
    * @throws TuskerError (errors.ts)
    */
   async call<Output>(
     operation: string,
     key: string,
     send: (client: S3Client, options: { abortSignal: AbortSignal }) => Promise<Output>,
-    { signal }: CallOptions = {},
+    options: CallOptions = {},
+  ): Promise<Output> {
+    return await this.#withDeadline(operation, key, options, (abortSignal) =>
+      send(this.#client, { abortSignal }),
+    )
+  }
+
+  /**
+   * Sends bytes, with their checksum if there is one: the same deadline and translation.
+   * @throws TuskerError (errors.ts)
+   */
+  async put(
+    operation: string,
+    request: Omit<PayloadRequest, 'key'> & { readonly key: string; readonly checksum: Checksum | undefined },
+    options: CallOptions = {},
+  ): Promise<S3Answer> {
+    return await this.#withDeadline(operation, request.key, options, async (signal) => {
+      const { checksum, ...plain } = { ...request, key: this.fullKey(request.key) }
+      if (checksum === undefined) return await this.#sender.put(plain, signal)
+      const headers = { ...plain.headers, ...checksumHeaders(checksum) }
+      try {
+        const answer = await this.#sender.put({ ...plain, headers }, signal)
+        this.checksums.learnFrom(answer.headers)
+        return answer
+      } catch (error) {
+        if (!this.checksums.mayBeRefused(error)) throw error
+        const answer = await this.#sender.put(plain, signal)
+        this.checksums.giveUp()
+        return answer
+      }
+    })
+  }
+
+  async #withDeadline<Output>(
+    operation: string,
+    key: string,
+    { signal }: CallOptions,
+    work: (signal: AbortSignal) => Promise<Output>,
   ): Promise<Output> {
     try {
-      return await withDeadline((abortSignal) => send(this.#client, { abortSignal }), {
-        signal,
-        deadlineMs: this.#deadlineMs,
-      })
+      return await withDeadline(work, { signal, deadlineMs: this.#deadlineMs })
     } catch (error) {
       throw toStorageError(error, operation, key)
     }

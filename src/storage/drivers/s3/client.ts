@@ -3,12 +3,21 @@ import { Agent as HttpsAgent } from 'node:https'
 import type { S3ClientConfig } from '@aws-sdk/client-s3'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { S3Options } from './options.ts'
+import { MAX_ATTEMPTS } from './retry.ts'
 
-/** Each attempt is one more chance for a part that is already in memory; the SDK waits between them. */
-const MAX_ATTEMPTS = 5
+/** The connections of a location, for the SDK and for what goes past it. */
+export interface S3Agents {
+  readonly http: HttpAgent
+  readonly https: HttpsAgent
+}
+
+export function createAgents({ keepAlive, maxSockets }: S3Options): S3Agents {
+  const options = { keepAlive, maxSockets }
+  return { http: new HttpAgent(options), https: new HttpsAgent(options) }
+}
 
 /** The SDK's configuration for a location: everything that its options say about how to reach the store. */
-export function clientConfig(options: S3Options): S3ClientConfig {
+export function clientConfig(options: S3Options, agents: S3Agents): S3ClientConfig {
   return {
     ...where(options),
     ...(options.credentials && { credentials: options.credentials }),
@@ -17,7 +26,7 @@ export function clientConfig(options: S3Options): S3ClientConfig {
     maxAttempts: MAX_ATTEMPTS,
     // With Expect: 100-continue the SDK opens a new connection for every part of 2 MiB or more.
     expectContinueHeader: false,
-    requestHandler: requestHandler(options),
+    requestHandler: requestHandler(options, agents),
   }
 }
 
@@ -35,12 +44,11 @@ function checksums({
   return { requestChecksumCalculation: when, responseChecksumValidation: when }
 }
 
-function requestHandler(options: S3Options): NodeHttpHandler {
-  const agentOptions = { keepAlive: options.keepAlive, maxSockets: options.maxSockets }
+function requestHandler(options: S3Options, agents: S3Agents): NodeHttpHandler {
   return new NodeHttpHandler({
     connectionTimeout: options.connectionTimeoutMs,
     socketTimeout: options.socketTimeoutMs,
-    httpAgent: new HttpAgent(agentOptions),
-    httpsAgent: new HttpsAgent(agentOptions),
+    httpAgent: agents.http,
+    httpsAgent: agents.https,
   })
 }

@@ -2,37 +2,31 @@ import type { Readable } from 'node:stream'
 import type { Driver, ObjectEntry, ObjectStat, ReadOptions, WriteOptions } from '../../../core/driver.ts'
 import { type ObjectKey, findObjectKey } from '../../../core/object-key.ts'
 import type { CallOptions } from '../../../core/upload-store.ts'
+import type { BufferSpace } from '../../buffers/part-buffer.ts'
 import type { S3Bucket } from './bucket.ts'
 import { AWS_COPY_LIMITS, type CopyLimits, copyObject } from './copy-object.ts'
-import {
-  deleteObject,
-  findObject,
-  headBucket,
-  headObject,
-  listObjects,
-  putObject,
-  readObject,
-} from './object-calls.ts'
+import { deleteObject, findObject, headBucket, headObject, listObjects, readObject } from './object-calls.ts'
 import type { S3Options } from './options.ts'
+import { putObject } from './payload-calls.ts'
 import { S3UploadStore } from './upload-store.ts'
 import { writeObject } from './write-object.ts'
 
 /** Opens an S3 location; nothing is asked of the store before the first call. */
-export function openDriver(options: S3Options): Promise<Driver> {
-  return Promise.resolve(new S3Driver(options))
+export function openDriver(options: S3Options, space: BufferSpace): Promise<Driver> {
+  return Promise.resolve(new S3Driver(options, space))
 }
 
 /** A bucket, or what lies below a root in it, as a location. */
 export class S3Driver implements Driver {
   readonly uploads: S3UploadStore
   readonly #bucket: S3Bucket
-  readonly #partSizeBytes: number
+  readonly #parts: { readonly partSizeBytes: number; readonly equalParts: boolean }
   readonly #copyLimits: CopyLimits
 
-  constructor(options: S3Options, copyLimits: CopyLimits = AWS_COPY_LIMITS) {
-    this.uploads = new S3UploadStore(options)
+  constructor(options: S3Options, space: BufferSpace, copyLimits: CopyLimits = AWS_COPY_LIMITS) {
+    this.uploads = new S3UploadStore(options, space)
     this.#bucket = this.uploads.s3
-    this.#partSizeBytes = options.tus.chunkSizeBytes
+    this.#parts = { partSizeBytes: options.tus.chunkSizeBytes, equalParts: options.tus.equalParts }
     this.#copyLimits = copyLimits
   }
 
@@ -42,7 +36,7 @@ export class S3Driver implements Driver {
 
   async write(key: ObjectKey, body: Readable | Buffer, options: WriteOptions = {}): Promise<void> {
     if (Buffer.isBuffer(body)) await putObject(this.#bucket, key, body, options)
-    else await writeObject(this.#bucket, key, body, { ...options, partSizeBytes: this.#partSizeBytes })
+    else await writeObject(this.#bucket, key, body, { ...options, ...this.#parts })
   }
 
   async stat(key: ObjectKey, options: CallOptions = {}): Promise<ObjectStat> {

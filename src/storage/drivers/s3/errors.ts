@@ -21,7 +21,29 @@ const TRANSIENT = new Set([
   'OperationAborted',
 ])
 
-/** An error of the SDK in our words; its cause keeps the original for the log. */
+/** What S3 answered instead of doing it, in the shape of the SDK's own errors. */
+export class S3AnswerError extends Error {
+  readonly $metadata: { readonly httpStatusCode: number }
+
+  /** @param body the XML of the answer; may be empty or not XML, from a proxy in between */
+  constructor(status: number, body: string) {
+    super(elementOf(body, 'Message') ?? `S3 answered ${status}`)
+    this.name = elementOf(body, 'Code') ?? `Status${status}`
+    this.$metadata = { httpStatusCode: status }
+  }
+}
+
+/** Of the flat XML of an S3 error (S3 API, "Error responses") one element is wanted: no parser needed. */
+function elementOf(xml: string, name: string): string | undefined {
+  return new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1]
+}
+
+/** Whether a later try may do better. */
+export function isTransient(error: unknown): boolean {
+  return codeOf(nameOf(error), statusOf(error)) === 'ERR_STORAGE_UNAVAILABLE'
+}
+
+/** An error of S3 in our words; its cause keeps the original for the log. */
 export function toStorageError(error: unknown, operation: string, key: string): TuskerError {
   if (error instanceof TuskerError) return error
   const s3Code = nameOf(error)
@@ -50,4 +72,12 @@ function statusOf(error: unknown): number | undefined {
   const metadata = error.$metadata
   if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined
   return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
+}
+
+/** What an answer of S3 must have. @throws TuskerError ERR_STORAGE_UNAVAILABLE */
+export function required<Value>(value: Value | undefined, name: string): Value {
+  if (value === undefined) {
+    throw new TuskerError('ERR_STORAGE_UNAVAILABLE', { details: { reason: `an answer without ${name}` } })
+  }
+  return value
 }

@@ -1,41 +1,47 @@
 import { TuskerError, toTuskerError } from '../../../core/errors.ts'
 import type { CallOptions } from '../../../core/upload-store.ts'
+import type { Payload } from '../../buffers/payload.ts'
 import type { S3Bucket } from './bucket.ts'
+import type { RunningChecksum } from './checksum.ts'
 import { objectContentType } from './content-type.ts'
-import {
-  type MultipartUpload,
-  type StoredPart,
-  completeMultipartUpload,
-  uploadPart,
-} from './multipart-calls.ts'
-import { findObject, putObject } from './object-calls.ts'
+import { type MultipartUpload, type StoredPart, completeMultipartUpload } from './multipart-calls.ts'
+import { findObject } from './object-calls.ts'
+import { objectRecordOf } from './object-record.ts'
+import { putObject, uploadPart } from './payload-calls.ts'
 import { NO_PROGRESS, partsEndBytes } from './upload-progress.ts'
+import { writeRecord } from './upload-record.ts'
 import type { UploadState } from './upload-state.ts'
 import { deleteTail } from './upload-tail.ts'
 
+/** What comes after the parts. */
+export interface LastBytes {
+  readonly payload: Payload
+  readonly running?: RunningChecksum | undefined
+}
+
 /**
- * Makes the object of an upload whose bytes are all there: in its parts, and `lastBytes` after them. One that has no
- * parts becomes a single PutObject.
+ * Makes the object of an upload whose bytes are all there: in its parts, and `last` after them. One that has no parts
+ * becomes a single PutObject.
  * @throws TuskerError ERR_UPLOAD_DAMAGED if the bytes are not as many as the upload's length.
  */
 export async function finishUpload(
   bucket: S3Bucket,
   state: UploadState,
-  lastBytes: Buffer,
+  last: LastBytes,
   options: CallOptions,
 ): Promise<UploadState> {
   const { record, progress } = state
-  const { id, lengthBytes, metadata } = record.info
-  requireLength(partsEndBytes(progress) + lastBytes.byteLength, lengthBytes)
-  if (progress.parts.length === 0 || record.multipartId === undefined) {
-    await putObject(bucket, id, lastBytes, { contentType: objectContentType(metadata), ...options })
+  const { id, lengthBytes } = record.info
+  requireLength(partsEndBytes(progress) + last.payload.sizeBytes, lengthBytes)
+  const multipart = multipartOf(state)
+  if (multipart === undefined) {
+    await putWhole(bucket, state, last, options)
   } else {
-    const multipart = { key: id, uploadId: record.multipartId }
-    const parts = [...progress.parts, ...(await lastPart(bucket, multipart, state, lastBytes, options))]
+    const parts = [...progress.parts, ...(await lastPart(bucket, multipart, state, last, options))]
     await complete(bucket, multipart, parts, options)
   }
-  if (progress.hasTailObject) await deleteTail(bucket, id, options)
-  return { record, progress: { ...NO_PROGRESS, isComplete: true } }
+  await deleteTail(bucket, id, progress.tailObjects, options)
+  return { record, isRecorded: true, progress: { ...NO_PROGRESS, isComplete: true } }
 }
 
 function requireLength(storedBytes: number, lengthBytes: number | undefined): void {
@@ -44,15 +50,36 @@ function requireLength(storedBytes: number, lengthBytes: number | undefined): vo
   }
 }
 
+/** Undefined for an upload without parts. */
+function multipartOf({ record, progress }: UploadState): MultipartUpload | undefined {
+  const { info, multipartId, checksumAlgorithm } = record
+  if (progress.parts.length === 0 || multipartId === undefined) return undefined
+  return { key: info.id, uploadId: multipartId, checksumAlgorithm }
+}
+
+/** An upload that was not written down so far carries its record itself, if it fits. */
+async function putWhole(
+  bucket: S3Bucket,
+  { record, isRecorded }: UploadState,
+  { payload, running }: LastBytes,
+  options: CallOptions,
+): Promise<void> {
+  const contentType = objectContentType(record.info.metadata)
+  const metadata = isRecorded ? undefined : objectRecordOf(record.info)
+  if (!isRecorded && metadata === undefined) await writeRecord(bucket, record, options)
+  await putObject(bucket, record.info.id, payload, { contentType, metadata, running, ...options })
+}
+
 async function lastPart(
   bucket: S3Bucket,
   multipart: MultipartUpload,
   { progress }: UploadState,
-  body: Buffer,
+  { payload, running }: LastBytes,
   options: CallOptions,
 ): Promise<StoredPart[]> {
-  if (body.byteLength === 0) return []
-  return [await uploadPart(bucket, multipart, { partNumber: progress.parts.length + 1, body }, options)]
+  if (payload.sizeBytes === 0) return []
+  const partNumber = progress.parts.length + 1
+  return [await uploadPart(bucket, multipart, { partNumber, payload, running }, options)]
 }
 
 /**

@@ -2,109 +2,75 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
-  type ListPartsCommandOutput,
-  ListPartsCommand,
-  UploadPartCommand,
 } from '@aws-sdk/client-s3'
-import { TuskerError, isTuskerError } from '../../../core/errors.ts'
+import { isTuskerError } from '../../../core/errors.ts'
 import type { CallOptions } from '../../../core/upload-store.ts'
 import type { S3Bucket } from './bucket.ts'
+import { CHECKSUM_ELEMENTS } from './checksum.ts'
+import { required } from './errors.ts'
+import { listParts } from './list-parts.ts'
+import type { ChecksumAlgorithm } from './options.ts'
 
 /** A multipart upload in progress: the object it will become, and S3's id of it. */
 export interface MultipartUpload {
   readonly key: string
   readonly uploadId: string
+  /** What every part of it carries, and Complete has to repeat; fixed when it is created. */
+  readonly checksumAlgorithm?: ChecksumAlgorithm | undefined
 }
 
 export interface StoredPart {
   readonly partNumber: number
   readonly sizeBytes: number
   readonly etag: string
+  /** Of the multipart upload's algorithm, if it has one. */
+  readonly checksum?: string | undefined
+}
+
+export interface CreateMultipartOptions extends CallOptions {
+  readonly contentType?: string | undefined
+  readonly checksumAlgorithm?: ChecksumAlgorithm | undefined
 }
 
 export async function createMultipartUpload(
   bucket: S3Bucket,
   key: string,
-  { contentType, signal }: CallOptions & { readonly contentType?: string | undefined } = {},
+  { contentType, checksumAlgorithm, signal }: CreateMultipartOptions = {},
 ): Promise<MultipartUpload> {
   const command = new CreateMultipartUploadCommand({
     ...bucket.creationHeaders,
     Bucket: bucket.name,
     Key: bucket.fullKey(key),
     ...(contentType !== undefined && { ContentType: contentType }),
+    ...(checksumAlgorithm !== undefined && { ChecksumAlgorithm: SDK_NAMES[checksumAlgorithm] }),
   })
   const send = bucket.call('CreateMultipartUpload', key, (client, call) => client.send(command, call), {
     signal,
   })
-  return { key, uploadId: required((await send).UploadId, 'UploadId') }
+  return { key, uploadId: required((await send).UploadId, 'UploadId'), checksumAlgorithm }
 }
 
-/** Stores one part; sending a number again replaces what was there. */
-export async function uploadPart(
-  bucket: S3Bucket,
-  { key, uploadId }: MultipartUpload,
-  { partNumber, body }: { readonly partNumber: number; readonly body: Buffer },
-  options: CallOptions = {},
-): Promise<StoredPart> {
-  const command = new UploadPartCommand({
-    Bucket: bucket.name,
-    Key: bucket.fullKey(key),
-    UploadId: uploadId,
-    PartNumber: partNumber,
-    Body: body,
-    ContentLength: body.byteLength,
-  })
-  const output = await bucket.call('UploadPart', key, (client, call) => client.send(command, call), options)
-  return { partNumber, sizeBytes: body.byteLength, etag: required(output.ETag, 'ETag') }
-}
+const SDK_NAMES = { crc32: 'CRC32', crc64nvme: 'CRC64NVME', sha256: 'SHA256' } as const
 
 /** Makes the object of exactly these parts. After a failure the object may be there all the same: look (the answer can get lost). */
 export async function completeMultipartUpload(
   bucket: S3Bucket,
-  { key, uploadId }: MultipartUpload,
+  { key, uploadId, checksumAlgorithm }: MultipartUpload,
   parts: readonly StoredPart[],
   options: CallOptions = {},
 ): Promise<void> {
+  const named = parts.map(({ partNumber, etag, checksum }) => ({
+    PartNumber: partNumber,
+    ETag: etag,
+    ...(checksumAlgorithm && checksum !== undefined && { [CHECKSUM_ELEMENTS[checksumAlgorithm]]: checksum }),
+  }))
   const command = new CompleteMultipartUploadCommand({
     Bucket: bucket.name,
     Key: bucket.fullKey(key),
     UploadId: uploadId,
-    MultipartUpload: { Parts: parts.map(({ partNumber, etag }) => ({ PartNumber: partNumber, ETag: etag })) },
+    MultipartUpload: { Parts: named },
   })
   await bucket.call('CompleteMultipartUpload', key, (client, call) => client.send(command, call), options)
-}
-
-/**
- * Every part that the store has, in order of their numbers.
- * @throws TuskerError ERR_OBJECT_NOT_FOUND if there is no such multipart upload (completed, aborted or never there).
- */
-export async function listParts(
-  bucket: S3Bucket,
-  { key, uploadId }: MultipartUpload,
-  options: CallOptions = {},
-): Promise<StoredPart[]> {
-  const parts: StoredPart[] = []
-  let marker: string | undefined
-  do {
-    const command = new ListPartsCommand({
-      Bucket: bucket.name,
-      Key: bucket.fullKey(key),
-      UploadId: uploadId,
-      ...(marker !== undefined && { PartNumberMarker: marker }),
-    })
-    const page = await bucket.call('ListParts', key, (client, call) => client.send(command, call), options)
-    parts.push(...partsOf(page))
-    marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined
-  } while (marker !== undefined)
-  return parts.toSorted((a, b) => a.partNumber - b.partNumber)
-}
-
-function partsOf({ Parts = [] }: ListPartsCommandOutput): StoredPart[] {
-  return Parts.map(({ PartNumber, Size, ETag }) => ({
-    partNumber: required(PartNumber, 'PartNumber'),
-    sizeBytes: required(Size, 'Size'),
-    etag: required(ETag, 'ETag'),
-  }))
 }
 
 /** A part that was in flight may land after an abort (S3 API, AbortMultipartUpload): abort until nothing is left. */
@@ -143,11 +109,4 @@ async function isMissing(call: Promise<unknown>): Promise<boolean> {
     if (isTuskerError(error, 'ERR_OBJECT_NOT_FOUND')) return true
     throw error
   }
-}
-
-function required<Value>(value: Value | undefined, name: string): Value {
-  if (value === undefined) {
-    throw new TuskerError('ERR_STORAGE_UNAVAILABLE', { details: { reason: `an answer without ${name}` } })
-  }
-  return value
 }

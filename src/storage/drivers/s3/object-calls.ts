@@ -7,18 +7,11 @@ import {
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   ListObjectsV2Command,
-  PutObjectCommand,
 } from '@aws-sdk/client-s3'
 import type { ByteRange } from '../../../core/driver.ts'
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import type { CallOptions } from '../../../core/upload-store.ts'
 import type { S3Bucket } from './bucket.ts'
-
-export interface PutOptions extends CallOptions {
-  readonly contentType?: string | undefined
-  /** User metadata: ASCII only. */
-  readonly metadata?: Record<string, string> | undefined
-}
 
 export interface ObjectHead {
   readonly sizeBytes: number
@@ -30,24 +23,6 @@ export interface ObjectHead {
 
 export interface FetchedObject extends ObjectHead {
   readonly body: Buffer
-}
-
-/** Replaces or creates an object from memory: with a Content-Length, and sent again if the first try fails. */
-export async function putObject(
-  bucket: S3Bucket,
-  key: string,
-  body: Buffer | string,
-  { contentType, metadata, signal }: PutOptions = {},
-): Promise<void> {
-  const command = new PutObjectCommand({
-    ...bucket.creationHeaders,
-    Bucket: bucket.name,
-    Key: bucket.fullKey(key),
-    Body: body,
-    ...(contentType !== undefined && { ContentType: contentType }),
-    ...(metadata && { Metadata: metadata }),
-  })
-  await bucket.call('PutObject', key, (client, options) => client.send(command, options), { signal })
 }
 
 /** The object's bytes as they arrive. @throws TuskerError ERR_OBJECT_NOT_FOUND, ERR_RANGE_NOT_SATISFIABLE */

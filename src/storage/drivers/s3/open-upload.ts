@@ -1,23 +1,25 @@
-import { TuskerError } from '../../../core/errors.ts'
+import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import type { CallOptions, OpenUpload, UploadBody } from '../../../core/upload-store.ts'
 import type { Upload } from '../../../core/upload.ts'
+import { payloadOf } from '../../buffers/payload.ts'
 import { finishUpload } from './finish-upload.ts'
 import { LimitedBody } from './limited-body.ts'
-import { MAX_UPLOAD_BYTES } from './part-plan.ts'
-import { writeParts } from './write-parts.ts'
+import { maxLengthBytes } from './part-plan.ts'
 import { type UploadProgress, partsEndBytes } from './upload-progress.ts'
-import { writeRecord } from './upload-record.ts'
+import { type UploadRecord, writeRecord } from './upload-record.ts'
 import type { UploadContext, UploadState } from './upload-state.ts'
-import { fetchTail } from './upload-tail.ts'
+import { fetchTail, tailSizeBytes } from './upload-tail.ts'
+import { writeParts } from './write-parts.ts'
 
 /** One upload in S3, for as long as the caller holds its lock: nobody else changes what was found when it was opened. */
 export class S3OpenUpload implements OpenUpload {
   readonly #context: UploadContext
   #state: UploadState
 
+  /** The memory of `state` stays with what is remembered. */
   constructor(context: UploadContext, state: UploadState) {
     this.#context = context
-    this.#state = state
+    this.#state = { ...state, buffer: undefined }
   }
 
   get upload(): Upload {
@@ -25,11 +27,11 @@ export class S3OpenUpload implements OpenUpload {
   }
 
   async write(body: UploadBody, options: CallOptions = {}): Promise<Upload> {
-    const { lengthBytes = MAX_UPLOAD_BYTES, offsetBytes } = this.upload
+    const { lengthBytes = this.#maxLengthBytes(), offsetBytes } = this.upload
     const limited = new LimitedBody(body, lengthBytes - offsetBytes)
     try {
       if (!this.#state.progress.isComplete) {
-        this.#state = await writeParts(this.#context, this.#state, limited, options)
+        await this.#change(async (state) => await writeParts(this.#context, state, limited, options))
       }
       if (await limited.hasSurplus()) throw new TuskerError('ERR_UPLOAD_SIZE_EXCEEDED')
     } finally {
@@ -39,6 +41,58 @@ export class S3OpenUpload implements OpenUpload {
   }
 
   async declareLength(lengthBytes: number, options: CallOptions = {}): Promise<Upload> {
+    this.#requireLength(lengthBytes)
+    await this.#change(async ({ record, progress, buffer }) => {
+      // A length can change the size of the parts: what was gathered for one is fetched again.
+      await buffer?.release()
+      const declared = { ...record, info: { ...record.info, lengthBytes } }
+      await writeRecord(this.#context.bucket, declared, options)
+      return { record: declared, isRecorded: true, progress }
+    })
+    return await this.finishIfStored(options)
+  }
+
+  /** Makes the object if all its bytes are stored and it is not there: after a crash, or a lost answer. */
+  async finishIfStored(options: CallOptions = {}): Promise<Upload> {
+    const { record, progress } = this.#state
+    if (!progress.isComplete && storedBytes(progress) === record.info.lengthBytes) {
+      await this.#change(async (state) => {
+        await state.buffer?.release()
+        return await finishUpload(
+          this.#context.bucket,
+          state,
+          await this.#lastBytes(record, options),
+          options,
+        )
+      })
+    }
+    return this.upload
+  }
+
+  async #lastBytes({ info }: UploadRecord, options: CallOptions) {
+    const { tail } = this.#state.progress
+    const { bucket } = this.#context
+    return { payload: payloadOf(tail ? await fetchTail(bucket, info.id, tail, options) : '') }
+  }
+
+  /**
+   * Forgets the upload while `work` changes it, and remembers what came of it: after a failure nobody knows.
+   * @throws TuskerError ERR_UPLOAD_GONE if the storage does not know the upload any more
+   */
+  async #change(work: (state: UploadState) => Promise<UploadState>): Promise<void> {
+    const { remembered } = this.#context
+    const state = remembered.take(this.#state.record.info.id) ?? this.#state
+    try {
+      this.#state = await work(state)
+    } catch (error) {
+      if (!isTuskerError(error, 'ERR_OBJECT_NOT_FOUND')) throw error
+      throw new TuskerError('ERR_UPLOAD_GONE', { cause: error })
+    }
+    if (!this.#state.progress.isComplete) remembered.keep(this.#state)
+    this.#state = { ...this.#state, buffer: undefined }
+  }
+
+  #requireLength(lengthBytes: number): void {
     const { lengthBytes: known, offsetBytes } = this.upload
     if (known !== undefined) {
       throw new TuskerError('ERR_INVALID_LENGTH', {
@@ -50,31 +104,17 @@ export class S3OpenUpload implements OpenUpload {
         message: `Upload-Length is less than the ${offsetBytes} bytes that are stored`,
       })
     }
-    if (lengthBytes > MAX_UPLOAD_BYTES) throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
-    const { record, progress } = this.#state
-    const declared = { ...record, info: { ...record.info, lengthBytes } }
-    await writeRecord(this.#context.bucket, declared, options)
-    this.#state = { record: declared, progress }
-    return await this.finishIfStored(options)
+    if (lengthBytes > this.#maxLengthBytes()) throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
   }
 
-  /** Makes the object if all its bytes are stored and it is not there: after a crash, or a lost answer. */
-  async finishIfStored(options: CallOptions = {}): Promise<Upload> {
-    const { record, progress } = this.#state
-    if (!progress.isComplete && storedBytes(progress) === record.info.lengthBytes) {
-      const { bucket } = this.#context
-      const tail = progress.tail
-        ? await fetchTail(bucket, record.info.id, progress.tail, options)
-        : Buffer.alloc(0)
-      this.#state = await finishUpload(bucket, this.#state, tail, options)
-    }
-    return this.upload
+  #maxLengthBytes(): number {
+    return maxLengthBytes({ ...this.#context, ...this.#state.record })
   }
 }
 
 /** Bytes in the parts and the tail. */
 function storedBytes(progress: UploadProgress): number {
-  return partsEndBytes(progress) + (progress.tail?.sizeBytes ?? 0)
+  return partsEndBytes(progress) + (progress.tail ? tailSizeBytes(progress.tail) : 0)
 }
 
 function offsetOf({ record, progress }: UploadState): number {

@@ -24,6 +24,13 @@ const CANNED_ACLS = [
   'bucket-owner-full-control',
 ] as const
 
+/** Here and not beside their code, which comes with the SDK and is loaded only when a location is used. */
+const CHECKSUM_ALGORITHMS = ['crc32', 'crc64nvme', 'sha256'] as const
+
+export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number]
+
+const CHECKSUM_CHOICES = ['auto', ...CHECKSUM_ALGORITHMS, 'none'] as const
+
 const ENCRYPTIONS = ['AES256', 'aws:kms', 'aws:kms:dsse'] as const
 
 /** A folder in the bucket: `/a//b/` and `a/b` are the same. */
@@ -73,8 +80,7 @@ export const s3OptionsSchema = z
     }),
     ENDPOINT: optionalSetting(endpoint, {
       type: 'URL',
-      description:
-        'URL of an S3-compatible server; a host name alone means https. Bodies are then sent without the checksums that such servers may not know.',
+      description: 'URL of an S3-compatible server; a host name alone means https.',
     }),
     FORCE_PATH_STYLE: setting(boolean, {
       type: 'boolean',
@@ -114,6 +120,17 @@ export const s3OptionsSchema = z
       type: 'boolean',
       default: 'true',
       description: 'Use a connection for many requests.',
+    }),
+    CHECKSUM: setting(oneOf(CHECKSUM_CHOICES), {
+      type: CHECKSUM_CHOICES.join(' \\| '),
+      default: 'auto',
+      description:
+        'Checksum that is sent with every part, for the storage to verify. auto: crc32, as long as the storage gives it back; crc64nvme costs much CPU.',
+    }),
+    TUS__EQUAL_PARTS: optionalSetting(boolean, {
+      type: 'boolean',
+      description:
+        'Make all parts but the last of one size, also of uploads whose length is not known, as R2 demands (the default for its endpoints). Such an upload ends at 10,000 times TUS__CHUNK_SIZE.',
     }),
     TUS__CHUNK_SIZE: setting(chunkSize(), {
       type: 'size',
@@ -156,10 +173,19 @@ export const s3OptionsSchema = z
     socketTimeoutMs: options.SOCKET_TIMEOUT,
     maxSockets: options.MAX_SOCKETS,
     keepAlive: options.KEEP_ALIVE,
-    tus: { chunkSizeBytes: options.TUS__CHUNK_SIZE },
+    checksum: options.CHECKSUM,
+    tus: {
+      chunkSizeBytes: options.TUS__CHUNK_SIZE,
+      equalParts: options.TUS__EQUAL_PARTS ?? isR2(options.ENDPOINT),
+    },
   }))
 
 export type S3Options = Readonly<z.output<typeof s3OptionsSchema>>
+
+/** Cloudflare R2, "Multipart upload limits": all parts but the last must have the same size. */
+function isR2(url: string | undefined): boolean {
+  return url !== undefined && new URL(url).hostname.endsWith('.r2.cloudflarestorage.com')
+}
 
 function chunkSize() {
   return size.refine((bytes) => bytes >= MIN_PART_BYTES && bytes <= MAX_PART_BYTES, {

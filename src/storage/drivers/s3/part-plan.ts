@@ -20,6 +20,8 @@ export interface PartPlanOptions {
   readonly lengthBytes: number | undefined
   /** Whether the upload was created without a length: its parts then follow the growing plan to the end. */
   readonly lengthWasDeferred: boolean
+  /** Whether parts must not grow (R2). */
+  readonly equalParts: boolean
 }
 
 /**
@@ -31,14 +33,27 @@ export interface PartPlanOptions {
  * 10,000 of them reach 5 TiB without a large first buffer.
  */
 export function partSizeAt(position: PartPosition, options: PartPlanOptions): number {
-  const planned = options.lengthWasDeferred
-    ? growingSize(position.partNumber, options.partSizeBytes)
-    : equalSize(options)
+  const planned =
+    options.lengthWasDeferred && !options.equalParts
+      ? growingSize(position.partNumber, options.partSizeBytes)
+      : equalSize(options)
   return Math.min(Math.max(planned, neededSize(position, options)), MAX_PART_BYTES)
 }
 
-function equalSize({ partSizeBytes, lengthBytes = 0 }: PartPlanOptions): number {
-  return Math.max(partSizeBytes, Math.ceil(lengthBytes / MAX_PARTS))
+/** The largest upload that fits into 10,000 parts: less than S3 can hold only if they must be equal from the first on. */
+export function maxLengthBytes({
+  partSizeBytes,
+  lengthWasDeferred,
+  equalParts,
+}: Omit<PartPlanOptions, 'lengthBytes'>): number {
+  return lengthWasDeferred && equalParts
+    ? Math.min(MAX_UPLOAD_BYTES, MAX_PARTS * Math.min(partSizeBytes, MAX_PART_BYTES))
+    : MAX_UPLOAD_BYTES
+}
+
+function equalSize({ partSizeBytes, lengthBytes = 0, lengthWasDeferred }: PartPlanOptions): number {
+  // A length that is declared late must not change the size of parts that are stored already.
+  return lengthWasDeferred ? partSizeBytes : Math.max(partSizeBytes, Math.ceil(lengthBytes / MAX_PARTS))
 }
 
 function growingSize(partNumber: number, partSizeBytes: number): number {
@@ -53,4 +68,9 @@ function growingSize(partNumber: number, partSizeBytes: number): number {
 function neededSize({ partNumber, offsetBytes }: PartPosition, { lengthBytes }: PartPlanOptions): number {
   if (lengthBytes === undefined || partNumber > MAX_PARTS) return 0
   return Math.ceil((lengthBytes - offsetBytes) / (MAX_PARTS - partNumber + 1))
+}
+
+/** How many parts an upload of that length has by the plan; one if it is not known. */
+export function partCountOf(lengthBytes: number | undefined, partSizeBytes: number): number {
+  return lengthBytes === undefined ? 1 : Math.min(MAX_PARTS, Math.ceil(lengthBytes / partSizeBytes))
 }

@@ -7,6 +7,12 @@ export interface PartUploadsOptions {
   readonly acquireSlot: () => Promise<() => void>
 }
 
+/** One part: how to send it, and how to free what it holds, which is done in any case. */
+export interface PartUpload {
+  readonly send: () => Promise<StoredPart>
+  readonly release: () => Promise<void>
+}
+
 /**
  * The parts of one write that are on their way. A slot is taken when a part is ready, never while a client is being
  * waited for; after a failure nothing more is started, and nobody leaves before the last request has settled.
@@ -21,23 +27,25 @@ export class PartUploads {
     this.#options = options
   }
 
-  /** Starts `send` as soon as there is room. @throws what an earlier part failed with */
-  async start(send: () => Promise<StoredPart>): Promise<void> {
+  /** Starts a part as soon as there is room. @throws what an earlier part failed with */
+  async start(part: PartUpload): Promise<void> {
     while (this.#running.size >= this.#options.limit) await Promise.race(this.#running)
+    if (this.#failure) await part.release()
     this.#throwFailure()
     const freeSlot = await this.#options.acquireSlot()
-    const running = this.#run(send, freeSlot)
+    const running = this.#run(part, freeSlot)
     this.#running.add(running)
     void running.then(() => this.#running.delete(running))
   }
 
-  async #run(send: () => Promise<StoredPart>, freeSlot: () => void): Promise<void> {
+  async #run({ send, release }: PartUpload, freeSlot: () => void): Promise<void> {
     try {
       this.#stored.push(await send())
     } catch (error) {
       this.#failure ??= { error }
     } finally {
       freeSlot()
+      await release()
     }
   }
 

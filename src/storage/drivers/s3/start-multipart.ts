@@ -14,8 +14,13 @@ export async function startMultipart(
   options: CallOptions,
 ): Promise<MultipartRecord> {
   const contentType = objectContentType(record.info.metadata)
-  const multipart = await createMultipartUpload(bucket, record.info.id, { contentType, ...options })
-  const started = { ...record, multipartId: multipart.uploadId }
+  const checksumAlgorithm = bucket.checksums.algorithm
+  const multipart = await createMultipartUpload(bucket, record.info.id, {
+    contentType,
+    checksumAlgorithm,
+    ...options,
+  })
+  const started = { ...record, multipartId: multipart.uploadId, checksumAlgorithm }
   try {
     await writeRecord(bucket, started, options)
   } catch (error) {

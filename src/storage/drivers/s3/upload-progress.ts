@@ -1,10 +1,12 @@
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import type { CallOptions } from '../../../core/upload-store.ts'
 import type { S3Bucket } from './bucket.ts'
-import { type StoredPart, listParts } from './multipart-calls.ts'
+import { listParts } from './list-parts.ts'
+import type { StoredPart } from './multipart-calls.ts'
 import { findObject } from './object-calls.ts'
+import { partCountOf } from './part-plan.ts'
 import type { UploadRecord } from './upload-record.ts'
-import { type UploadTail, continues, findTail } from './upload-tail.ts'
+import { MAX_TAIL_PIECES, type UploadTail, findFirstPiece, findTail } from './upload-tail.ts'
 
 /** What the bucket holds of an upload. */
 export interface UploadProgress {
@@ -16,8 +18,8 @@ export interface UploadProgress {
   readonly strayPartNumbers: readonly number[]
   /** The bytes after the last part, if there are any. */
   readonly tail: UploadTail | undefined
-  /** Whether there is a `.part` object at all, in use or out of date. */
-  readonly hasTailObject: boolean
+  /** How many objects there may be of this or an older tail: to be deleted with the upload. */
+  readonly tailObjects: number
 }
 
 export const NO_PROGRESS: UploadProgress = {
@@ -25,7 +27,7 @@ export const NO_PROGRESS: UploadProgress = {
   parts: [],
   strayPartNumbers: [],
   tail: undefined,
-  hasTailObject: false,
+  tailObjects: 0,
 }
 
 export function partsEndBytes({ parts }: Pick<UploadProgress, 'parts'>): number {
@@ -39,30 +41,35 @@ export function partsEndBytes({ parts }: Pick<UploadProgress, 'parts'>): number 
 export async function findProgress(
   bucket: S3Bucket,
   record: UploadRecord,
+  partSizeBytes: number,
   options: CallOptions = {},
 ): Promise<UploadProgress> {
-  const [listed, tail] = await Promise.all([
-    findParts(bucket, record, options),
-    findTail(bucket, record.info.id, options),
+  const { id } = record.info
+  const [listed, first] = await Promise.all([
+    findParts(bucket, record, partSizeBytes, options),
+    findFirstPiece(bucket, id, options),
   ])
-  const found = { ...splitAtGap(listed ?? []), hasTailObject: tail !== undefined }
+  const found = { ...splitAtGap(listed ?? []), tailObjects: first === undefined ? 0 : MAX_TAIL_PIECES }
   const endBytes = partsEndBytes(found)
   if (await mayBeComplete(bucket, record, { endBytes, wereListed: listed !== undefined, options })) {
     return { ...found, isComplete: true, tail: undefined }
   }
   if (listed === undefined) throw gone(record)
-  return { ...found, isComplete: false, tail: tail && continues(tail, endBytes) ? tail : undefined }
+  const tail = first && (await findTail(bucket, id, { first, partsEndBytes: endBytes }, options))
+  return { ...found, isComplete: false, tail }
 }
 
 /** The parts in the store; none for an upload that has no multipart upload yet; undefined if the store knows none. */
 async function findParts(
   bucket: S3Bucket,
   { info, multipartId }: UploadRecord,
+  partSizeBytes: number,
   options: CallOptions,
 ): Promise<StoredPart[] | undefined> {
   if (multipartId === undefined) return []
+  const expectedParts = partCountOf(info.lengthBytes, partSizeBytes)
   try {
-    return await listParts(bucket, { key: info.id, uploadId: multipartId }, options)
+    return await listParts(bucket, { key: info.id, uploadId: multipartId }, { ...options, expectedParts })
   } catch (error) {
     if (isTuskerError(error, 'ERR_OBJECT_NOT_FOUND')) return undefined
     throw error
@@ -84,7 +91,7 @@ async function mayBeComplete(
   return object?.sizeBytes === lengthBytes
 }
 
-/** An empty part is none: it marks a number whose bytes were given up (open-upload.ts). */
+/** An empty part is none: it marks a number whose bytes were given up (write-parts.ts). */
 function splitAtGap(listed: readonly StoredPart[]): Pick<UploadProgress, 'parts' | 'strayPartNumbers'> {
   const stored = listed.filter((part) => part.sizeBytes > 0)
   const gap = stored.findIndex((part, index) => part.partNumber !== index + 1)

@@ -4,7 +4,10 @@ import type { CallOptions } from '../../../core/upload-store.ts'
 import type { UploadId } from '../../../core/upload-id.ts'
 import type { UploadInfo } from '../../../core/upload.ts'
 import type { S3Bucket } from './bucket.ts'
-import { fetchObject, putObject } from './object-calls.ts'
+import { fetchObject } from './object-calls.ts'
+import { readObjectRecord } from './object-record.ts'
+import type { ChecksumAlgorithm } from './options.ts'
+import { putObject } from './payload-calls.ts'
 
 /** What `<id>.info` says. */
 export interface UploadRecord {
@@ -13,11 +16,13 @@ export interface UploadRecord {
   readonly multipartId: string | undefined
   /** Whether it was created without a length: decides its part sizes to the end (part-plan.ts). */
   readonly lengthWasDeferred: boolean
+  /** What the parts of the multipart upload carry. */
+  readonly checksumAlgorithm: ChecksumAlgorithm | undefined
 }
 
 /**
  * The layout of @tus/s3-store (the JSON of its Upload as body, S3's id of the multipart upload as user metadata), so
- * that either can read what the other wrote, with two fields more.
+ * that either can read what the other wrote, with three fields more.
  */
 const recordBody = z.object({
   size: z.number().int().nonnegative().optional(),
@@ -25,13 +30,40 @@ const recordBody = z.object({
   creation_date: z.iso.datetime({ offset: true }),
   raw_metadata: z.string().optional(),
   length_deferred: z.boolean().default(false),
+  checksum_algorithm: z.enum(['crc32', 'crc64nvme', 'sha256']).optional(),
 })
 
 export function recordKey(id: UploadId): string {
   return `${id}.info`
 }
 
-/** @throws TuskerError ERR_UPLOAD_NOT_FOUND; ERR_UPLOAD_DAMAGED if the record can't be read */
+export interface FoundRecord {
+  readonly record: UploadRecord
+  /** Whether the object itself has the record: then it is whole. */
+  readonly isInObject: boolean
+}
+
+/** The record, wherever it is. @throws TuskerError ERR_UPLOAD_NOT_FOUND; ERR_UPLOAD_DAMAGED if it can't be read */
+export async function findRecord(
+  bucket: S3Bucket,
+  id: UploadId,
+  options: CallOptions = {},
+): Promise<FoundRecord> {
+  try {
+    return { record: await readRecord(bucket, id, options), isInObject: false }
+  } catch (error) {
+    if (!isTuskerError(error, 'ERR_UPLOAD_NOT_FOUND')) throw error
+    return { record: recordOf(await readObjectRecord(bucket, id, options)), isInObject: true }
+  }
+}
+
+/** Of an upload that has no multipart upload (yet). */
+export function recordOf(info: UploadInfo): UploadRecord {
+  const lengthWasDeferred = info.lengthBytes === undefined
+  return { info, multipartId: undefined, lengthWasDeferred, checksumAlgorithm: undefined }
+}
+
+/** What `<id>.info` says. @throws TuskerError ERR_UPLOAD_NOT_FOUND; ERR_UPLOAD_DAMAGED if it can't be read */
 export async function readRecord(
   bucket: S3Bucket,
   id: UploadId,
@@ -66,6 +98,7 @@ function parseRecord(id: UploadId, body: Buffer): Omit<UploadRecord, 'multipartI
         createdAt: new Date(record.creation_date),
       },
       lengthWasDeferred: record.length_deferred,
+      checksumAlgorithm: record.checksum_algorithm,
     }
   } catch (error) {
     throw new TuskerError('ERR_UPLOAD_DAMAGED', { cause: error, details: { key: recordKey(id) } })
@@ -82,7 +115,7 @@ function encodeMetadata(metadata: Readonly<Record<string, string | null>>): stri
 
 export async function writeRecord(
   bucket: S3Bucket,
-  { info, multipartId, lengthWasDeferred }: UploadRecord,
+  { info, multipartId, lengthWasDeferred, checksumAlgorithm }: UploadRecord,
   { signal }: CallOptions = {},
 ): Promise<void> {
   const body = {
@@ -94,6 +127,7 @@ export async function writeRecord(
     storage: { type: 's3', path: bucket.fullKey(info.id), bucket: bucket.name },
     raw_metadata: info.rawMetadata,
     length_deferred: lengthWasDeferred,
+    checksum_algorithm: checksumAlgorithm,
   }
   await putObject(bucket, recordKey(info.id), JSON.stringify(body), {
     contentType: 'application/json',

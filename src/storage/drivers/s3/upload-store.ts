@@ -5,28 +5,33 @@ import { TuskerError } from '../../../core/errors.ts'
 import { type ObjectKey, parseObjectKey } from '../../../core/object-key.ts'
 import { type UploadId, parseUploadId } from '../../../core/upload-id.ts'
 import type {
+  BeginOptions,
   CallOptions,
+  OpenOptions,
   OpenUpload,
   StoredUpload,
   TusExtension,
   UploadStore,
 } from '../../../core/upload-store.ts'
 import type { Upload, UploadInfo } from '../../../core/upload.ts'
+import type { BufferSpace } from '../../buffers/part-buffer.ts'
 import { S3Bucket } from './bucket.ts'
-import { clientConfig } from './client.ts'
+import { clientConfig, createAgents } from './client.ts'
 import { listObjects, readObject } from './object-calls.ts'
 import { S3OpenUpload } from './open-upload.ts'
 import type { S3Options } from './options.ts'
-import { MAX_PARTS, MAX_UPLOAD_BYTES, MIN_PART_BYTES, partSizeAt } from './part-plan.ts'
+import { MAX_PARTS, MAX_UPLOAD_BYTES, MIN_PART_BYTES, partCountOf } from './part-plan.ts'
+import { RememberedUploads } from './remembered-uploads.ts'
 import { removeUpload } from './remove-upload.ts'
 import { startMultipart } from './start-multipart.ts'
 import { NO_PROGRESS, findProgress } from './upload-progress.ts'
-import { type UploadRecord, readRecord, writeRecord } from './upload-record.ts'
-import type { UploadContext } from './upload-state.ts'
+import { findRecord, recordOf, writeRecord } from './upload-record.ts'
+import type { UploadContext, UploadState } from './upload-state.ts'
 
 const MAX_CONCURRENT_PART_UPLOADS = 60
 
-const RECORD_KEY = /^([0-9a-f]{32})\.info$/
+/** A finished object, or a record. */
+const UPLOAD_KEY = /^([0-9a-f]{32})(\.info)?$/
 
 /**
  * Resumable uploads in an S3 bucket. S3Store of @tus/s3-store gives the client, the slots for parts in flight and the
@@ -45,19 +50,22 @@ export class S3UploadStore extends S3Store implements UploadStore {
   readonly s3: S3Bucket
   readonly #context: UploadContext
 
-  constructor(options: S3Options) {
+  constructor(options: S3Options, space: BufferSpace) {
+    const agents = createAgents(options)
     super({
       partSize: options.tus.chunkSizeBytes,
       minPartSize: MIN_PART_BYTES,
       maxMultipartParts: MAX_PARTS,
       maxConcurrentPartUploads: MAX_CONCURRENT_PART_UPLOADS,
       useTags: false,
-      s3ClientConfig: { bucket: options.bucket, ...clientConfig(options) },
+      s3ClientConfig: { bucket: options.bucket, ...clientConfig(options, agents) },
     })
-    this.s3 = new S3Bucket(this.client, options)
+    this.s3 = new S3Bucket({ client: this.client, agents, space }, options)
     this.#context = {
       bucket: this.s3,
       partSizeBytes: this.preferredPartSize,
+      equalParts: options.tus.equalParts,
+      remembered: new RememberedUploads(space.memory),
       acquirePartSlot: async () => {
         const permit = await this.partUploadSemaphore.acquire()
         return () => void permit.release()
@@ -65,54 +73,72 @@ export class S3UploadStore extends S3Store implements UploadStore {
     }
   }
 
-  async begin(info: UploadInfo, options: CallOptions = {}): Promise<OpenUpload> {
+  async begin(info: UploadInfo, { bodyFollows = false, ...options }: BeginOptions = {}): Promise<OpenUpload> {
     const { lengthBytes } = info
     if (lengthBytes !== undefined && lengthBytes > MAX_UPLOAD_BYTES)
       throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
-    const record = { info, multipartId: undefined, lengthWasDeferred: lengthBytes === undefined }
-    const begun = new S3OpenUpload(this.#context, {
-      record: await this.#writeFirstRecord(record, options),
-      progress: NO_PROGRESS,
-    })
-    if (lengthBytes === 0) await begun.finishIfStored(options)
-    return begun
+    const state: UploadState = { record: recordOf(info), isRecorded: false, progress: NO_PROGRESS }
+    if (lengthBytes === 0) {
+      const begun = new S3OpenUpload(this.#context, state)
+      await begun.finishIfStored(options)
+      return begun
+    }
+    const begun = bodyFollows ? state : await this.#recorded(state, options)
+    if (begun.isRecorded) this.#context.remembered.keep(begun)
+    return new S3OpenUpload(this.#context, begun)
   }
 
   /** What is known to need more than one part gets its multipart upload at once: one record written, not two. */
-  async #writeFirstRecord(record: UploadRecord, options: CallOptions): Promise<UploadRecord> {
-    const { lengthBytes = 0 } = record.info
-    const firstPart = { partNumber: 1, offsetBytes: 0 }
-    const partSizeBytes = partSizeAt(firstPart, {
-      ...record,
-      lengthBytes,
-      partSizeBytes: this.preferredPartSize,
-    })
-    if (lengthBytes > partSizeBytes) return await startMultipart(this.s3, record, options)
+  async #recorded({ record, progress }: UploadState, options: CallOptions): Promise<UploadState> {
+    const needsParts = partCountOf(record.info.lengthBytes, this.preferredPartSize) > 1
+    if (needsParts)
+      return { record: await startMultipart(this.s3, record, options), isRecorded: true, progress }
     await writeRecord(this.s3, record, options)
-    return record
+    return { record, isRecorded: true, progress }
   }
 
-  async open(id: UploadId, options: CallOptions = {}): Promise<S3OpenUpload> {
-    const record = await readRecord(this.s3, id, options)
-    const progress = await findProgress(this.s3, record, options)
-    const found = new S3OpenUpload(this.#context, { record, progress })
+  async open(id: UploadId, { isContinued = false, ...options }: OpenOptions = {}): Promise<S3OpenUpload> {
+    const { remembered } = this.#context
+    if (!isContinued) remembered.forget(id)
+    const known = remembered.get(id)
+    if (known) return new S3OpenUpload(this.#context, known)
+    const found = new S3OpenUpload(this.#context, await this.#find(id, options))
     await found.finishIfStored(options)
     return found
   }
 
+  async #find(id: UploadId, options: CallOptions): Promise<UploadState> {
+    const { record, isInObject } = await findRecord(this.s3, id, options)
+    const progress = isInObject
+      ? { ...NO_PROGRESS, isComplete: true }
+      : await findProgress(this.s3, record, this.preferredPartSize, options)
+    return { record, isRecorded: true, progress }
+  }
+
   async info(id: UploadId, options: CallOptions = {}): Promise<UploadInfo> {
-    return (await readRecord(this.s3, id, options)).info
+    return (await findRecord(this.s3, id, options)).record.info
   }
 
   override async remove(id: string, options: CallOptions = {}): Promise<void> {
-    await removeUpload(this.s3, await readRecord(this.s3, knownId(id), options), options)
+    this.#context.remembered.forget(knownId(id))
+    const { record } = await findRecord(this.s3, knownId(id), options)
+    await removeUpload(this.s3, record, options)
   }
 
   async *list(options: CallOptions = {}): AsyncIterable<StoredUpload> {
+    // S3 lists in the order of keys: `<id>` comes right before `<id>.info`.
+    let object: StoredUpload | undefined
     for await (const { key, modifiedAt } of listObjects(this.s3, '', options)) {
-      const id = parseUploadId(RECORD_KEY.exec(key)?.[1] ?? '')
-      if (id !== undefined) yield { id, recordedAt: modifiedAt }
+      const [, id = '', suffix] = UPLOAD_KEY.exec(key) ?? []
+      const known = parseUploadId(id)
+      if (known === undefined) continue
+      if (object && object.id !== known) yield object
+      const isComplete = suffix === undefined || object?.id === known
+      const entry = { id: known, recordedAt: modifiedAt, isComplete }
+      object = suffix === undefined ? entry : undefined
+      if (object === undefined) yield entry
     }
+    if (object) yield object
   }
 
   objectKey(id: UploadId): ObjectKey {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { WriteOptions } from '../../../core/driver.ts'
+import { PartBuffer } from '../../buffers/part-buffer.ts'
 import type { S3Bucket } from './bucket.ts'
 import {
   type MultipartUpload,
@@ -7,11 +8,14 @@ import {
   abortMultipartUpload,
   completeMultipartUpload,
   createMultipartUpload,
-  uploadPart,
 } from './multipart-calls.ts'
-import { putObject } from './object-calls.ts'
-import { PartBuffer } from './part-buffer.ts'
 import { type PartPosition, partSizeAt } from './part-plan.ts'
+import { putObject, uploadPart } from './payload-calls.ts'
+
+export interface WriteObjectOptions extends WriteOptions {
+  readonly partSizeBytes: number
+  readonly equalParts: boolean
+}
 
 /**
  * Writes an object of unknown size: one PutObject if it fits in a part, else a multipart upload, one part in memory at
@@ -21,55 +25,77 @@ export async function writeObject(
   bucket: S3Bucket,
   key: string,
   body: Readable,
-  { partSizeBytes, ...options }: WriteOptions & { readonly partSizeBytes: number },
+  options: WriteObjectOptions,
 ): Promise<void> {
-  const parts = partsOf(body, partSizeBytes)[Symbol.asyncIterator]()
-  const first = await parts.next()
-  const second = first.done === true ? first : await parts.next()
-  if (first.done === true || second.done === true) {
-    await putObject(bucket, key, first.done === true ? Buffer.alloc(0) : first.value, options)
-    return
-  }
-  const multipart = await createMultipartUpload(bucket, key, options)
-  await writeInParts(bucket, multipart, chain([first.value, second.value], parts), options)
-}
-
-async function writeInParts(
-  bucket: S3Bucket,
-  multipart: MultipartUpload,
-  parts: AsyncIterable<Buffer>,
-  options: WriteOptions,
-): Promise<void> {
-  const stored: StoredPart[] = []
+  const writer = new ObjectWriter(bucket, key, options)
   try {
-    for await (const part of parts) {
-      const numbered = { partNumber: stored.length + 1, body: part }
-      stored.push(await uploadPart(bucket, multipart, numbered, options))
-    }
-    await completeMultipartUpload(bucket, multipart, stored, options)
+    for await (const chunk of body as AsyncIterable<Uint8Array>) await writer.add(chunk)
+    await writer.finish()
   } catch (error) {
-    await abortMultipartUpload(bucket, multipart).catch(() => undefined)
+    await writer.abort()
     throw error
+  } finally {
+    await writer.release()
   }
 }
 
-async function* partsOf(body: Readable, partSizeBytes: number): AsyncIterable<Buffer> {
-  const plan = { partSizeBytes, lengthBytes: undefined, lengthWasDeferred: true }
-  let position: PartPosition = { partNumber: 1, offsetBytes: 0 }
-  let buffer = new PartBuffer(partSizeAt(position, plan))
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    let rest = buffer.add(chunk)
+class ObjectWriter {
+  readonly #bucket: S3Bucket
+  readonly #key: string
+  readonly #options: WriteObjectOptions
+  readonly #stored: StoredPart[] = []
+  #multipart: MultipartUpload | undefined
+  #position: PartPosition = { partNumber: 1, offsetBytes: 0 }
+  #buffer: PartBuffer
+
+  constructor(bucket: S3Bucket, key: string, options: WriteObjectOptions) {
+    this.#bucket = bucket
+    this.#key = key
+    this.#options = options
+    this.#buffer = this.#nextBuffer()
+  }
+
+  async add(chunk: Uint8Array): Promise<void> {
+    let rest = await this.#buffer.add(chunk)
     while (rest.byteLength > 0) {
-      yield buffer.toBuffer()
-      position = { partNumber: position.partNumber + 1, offsetBytes: position.offsetBytes + buffer.sizeBytes }
-      buffer = new PartBuffer(partSizeAt(position, plan))
-      rest = buffer.add(rest)
+      await this.#sendPart()
+      rest = await this.#buffer.add(rest)
     }
   }
-  if (buffer.sizeBytes > 0) yield buffer.toBuffer()
-}
 
-async function* chain(first: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncIterable<Buffer> {
-  yield* first
-  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
+  async finish(): Promise<void> {
+    if (this.#multipart === undefined) {
+      await putObject(this.#bucket, this.#key, this.#buffer.payload(), this.#options)
+      return
+    }
+    await this.#sendPart()
+    await completeMultipartUpload(this.#bucket, this.#multipart, this.#stored, this.#options)
+  }
+
+  async abort(): Promise<void> {
+    if (this.#multipart) await abortMultipartUpload(this.#bucket, this.#multipart).catch(() => undefined)
+  }
+
+  async release(): Promise<void> {
+    await this.#buffer.release()
+  }
+
+  async #sendPart(): Promise<void> {
+    const checksumAlgorithm = this.#bucket.checksums.algorithm
+    this.#multipart ??= await createMultipartUpload(this.#bucket, this.#key, {
+      ...this.#options,
+      checksumAlgorithm,
+    })
+    const { partNumber, offsetBytes } = this.#position
+    const numbered = { partNumber, payload: this.#buffer.payload() }
+    this.#stored.push(await uploadPart(this.#bucket, this.#multipart, numbered, this.#options))
+    this.#position = { partNumber: partNumber + 1, offsetBytes: offsetBytes + this.#buffer.sizeBytes }
+    await this.#buffer.release()
+    this.#buffer = this.#nextBuffer()
+  }
+
+  #nextBuffer(): PartBuffer {
+    const plan = { ...this.#options, lengthBytes: undefined, lengthWasDeferred: true }
+    return new PartBuffer(this.#bucket.space, { capacityBytes: partSizeAt(this.#position, plan) })
+  }
 }

@@ -1,21 +1,26 @@
 import type { CallOptions, UploadBody } from '../../../core/upload-store.ts'
+import { PartBuffer } from '../../buffers/part-buffer.ts'
+import { payloadOf } from '../../buffers/payload.ts'
+import { type RunningChecksum, startChecksum } from './checksum.ts'
 import { finishUpload } from './finish-upload.ts'
-import { type MultipartUpload, uploadPart } from './multipart-calls.ts'
-import { PartBuffer } from './part-buffer.ts'
+import type { MultipartUpload } from './multipart-calls.ts'
 import { type PartPosition, partSizeAt } from './part-plan.ts'
 import { PartUploads } from './part-uploads.ts'
-import { partsEndBytes } from './upload-progress.ts'
+import { uploadPart } from './payload-calls.ts'
 import { startMultipart } from './start-multipart.ts'
+import { partsEndBytes } from './upload-progress.ts'
+import { writeRecord } from './upload-record.ts'
 import type { UploadContext, UploadState } from './upload-state.ts'
-import { fetchTail, putTail } from './upload-tail.ts'
+import { MAX_TAIL_PIECES, fetchTail, putPiece } from './upload-tail.ts'
 
 /** Parts of one write on their way at once hold at most this much memory (one part, if parts are larger). */
-const MAX_IN_FLIGHT_BYTES = 128 * 1024 ** 2
+const MAX_IN_FLIGHT_BYTES = 64 * 1024 ** 2
 const MAX_IN_FLIGHT_PARTS = 60
 
 /**
- * Appends `body` to an upload: whole parts as they fill, then the object if that was all of it, else the tail. The old
- * tail is replaced only after every part before it is stored. Rejects only when no request is running any more.
+ * Appends `body` to an upload: whole parts as they fill, then the object if that was all of it, else the tail. An old
+ * tail is replaced only after every part before it is stored. Rejects only when no request is running any more. Takes
+ * over the memory of `state`, and gives back one that may have some.
  */
 export async function writeParts(
   context: UploadContext,
@@ -28,8 +33,9 @@ export async function writeParts(
     await writer.takeTail()
     for await (const chunk of body) await writer.add(chunk)
     return await writer.finish()
-  } finally {
-    await writer.settle()
+  } catch (error) {
+    await writer.abandon()
+    throw error
   }
 }
 
@@ -39,18 +45,20 @@ class PartWriter {
   readonly #uploads: PartUploads
   #state: UploadState
   #position: PartPosition
-  #buffer: PartBuffer
+  #buffer: PartBuffer<RunningChecksum>
+  /** How much of the buffer is stored as the tail. */
   #tailBytes = 0
 
   constructor(context: UploadContext, state: UploadState, options: CallOptions) {
     this.#context = context
-    this.#state = state
+    this.#state = { ...state, buffer: undefined }
     this.#options = options
     this.#position = {
       partNumber: state.progress.parts.length + 1,
       offsetBytes: partsEndBytes(state.progress),
     }
-    this.#buffer = new PartBuffer(this.#partSizeBytes())
+    this.#buffer = state.buffer ?? this.#nextBuffer()
+    this.#tailBytes = this.#buffer.sizeBytes
     this.#uploads = new PartUploads({
       limit: inFlightLimit(this.#partSizeBytes()),
       acquireSlot: context.acquirePartSlot,
@@ -60,18 +68,18 @@ class PartWriter {
   /** Puts the tail of the last write in front: its bytes become part of the next part. */
   async takeTail(): Promise<void> {
     const { record, progress } = this.#state
-    if (!progress.tail) return
-    const body = await fetchTail(this.#context.bucket, record.info.id, progress.tail, this.#options)
-    if (progress.tail.startBytes === undefined) await this.#putTail(body)
-    this.#tailBytes = body.byteLength
-    await this.add(body)
+    if (!progress.tail || this.#tailBytes > 0) return
+    const bytes = await fetchTail(this.#context.bucket, record.info.id, progress.tail, this.#options)
+    if (progress.tail.startBytes === undefined) await this.#markTail(bytes)
+    this.#tailBytes = bytes.byteLength
+    await this.add(bytes)
   }
 
   async add(chunk: Uint8Array): Promise<void> {
-    let rest = this.#buffer.add(chunk)
+    let rest = await this.#buffer.add(chunk)
     while (this.#buffer.isFull && !this.#isLast()) {
-      await this.#sendPart(this.#buffer.toBuffer())
-      rest = this.#buffer.add(rest)
+      await this.#sendPart()
+      rest = await this.#buffer.add(rest)
     }
   }
 
@@ -80,16 +88,18 @@ class PartWriter {
     const sent = await this.#uploads.finish()
     const { progress } = this.#state
     this.#state = { ...this.#state, progress: { ...progress, parts: [...progress.parts, ...sent] } }
-    if (this.#isLast()) {
-      return await finishUpload(this.#context.bucket, this.#state, this.#buffer.toBuffer(), this.#options)
-    }
-    const isNew = sent.length > 0 || this.#buffer.sizeBytes > this.#tailBytes
-    if (isNew) await this.#replaceTail()
-    return this.#state
+    if (this.#isLast()) return await this.#complete()
+    await this.#ensureRecord()
+    if (sent.length > 0 && this.#buffer.sizeBytes === 0) this.#dropTail()
+    else if (this.#buffer.sizeBytes > this.#tailBytes || sent.length > 0)
+      await this.#storeTail(sent.length > 0)
+    return { ...this.#state, buffer: this.#buffer }
   }
 
-  async settle(): Promise<void> {
+  /** After a failure: waits until no request is running and frees the memory. */
+  async abandon(): Promise<void> {
     await this.#uploads.settle()
+    await this.#buffer.release()
   }
 
   /** Whether what is in the buffer ends the upload. */
@@ -97,23 +107,45 @@ class PartWriter {
     return this.#position.offsetBytes + this.#buffer.sizeBytes === this.#state.record.info.lengthBytes
   }
 
-  async #sendPart(body: Buffer): Promise<void> {
-    const multipart = { key: this.#state.record.info.id, uploadId: await this.#multipartId() }
+  async #complete(): Promise<UploadState> {
+    const last = { payload: this.#buffer.payload(), running: this.#buffer.observer }
+    const finished = await finishUpload(this.#context.bucket, this.#state, last, this.#options)
+    await this.#buffer.release()
+    return finished
+  }
+
+  async #sendPart(): Promise<void> {
+    const multipart = await this.#multipart()
     await this.#giveUpStrayParts(multipart)
-    const { bucket } = this.#context
+    const full = this.#buffer
     const { partNumber, offsetBytes } = this.#position
-    await this.#uploads.start(() => uploadPart(bucket, multipart, { partNumber, body }, this.#options))
-    this.#position = { partNumber: partNumber + 1, offsetBytes: offsetBytes + body.byteLength }
-    this.#buffer = new PartBuffer(this.#partSizeBytes())
+    this.#position = { partNumber: partNumber + 1, offsetBytes: offsetBytes + full.sizeBytes }
+    const part = { partNumber, payload: full.payload(), running: full.observer }
+    this.#buffer = this.#nextBuffer()
+    this.#tailBytes = 0
+    full.markSending()
+    await this.#uploads.start({
+      send: async () => await uploadPart(this.#context.bucket, multipart, part, this.#options),
+      release: async () => await full.release(),
+    })
   }
 
   /** An upload that turned out to be larger than one part gets its multipart upload now. */
-  async #multipartId(): Promise<string> {
+  async #multipart(): Promise<MultipartUpload> {
     const { record } = this.#state
-    if (record.multipartId !== undefined) return record.multipartId
+    const { multipartId } = record
+    const key = record.info.id
+    if (multipartId !== undefined)
+      return { key, uploadId: multipartId, checksumAlgorithm: record.checksumAlgorithm }
     const started = await startMultipart(this.#context.bucket, record, this.#options)
-    this.#state = { ...this.#state, record: started }
-    return started.multipartId
+    this.#state = { ...this.#state, record: started, isRecorded: true }
+    return { key, uploadId: started.multipartId, checksumAlgorithm: started.checksumAlgorithm }
+  }
+
+  async #ensureRecord(): Promise<void> {
+    if (this.#state.isRecorded) return
+    await writeRecord(this.#context.bucket, this.#state.record, this.#options)
+    this.#state = { ...this.#state, isRecorded: true }
   }
 
   /**
@@ -123,34 +155,65 @@ class PartWriter {
   async #giveUpStrayParts(multipart: MultipartUpload): Promise<void> {
     const { progress } = this.#state
     if (progress.strayPartNumbers.length === 0) return
-    const body = Buffer.alloc(0)
+    const payload = payloadOf('')
     for (const partNumber of progress.strayPartNumbers) {
-      await uploadPart(this.#context.bucket, multipart, { partNumber, body }, this.#options)
+      await uploadPart(this.#context.bucket, multipart, { partNumber, payload }, this.#options)
     }
     this.#state = { ...this.#state, progress: { ...progress, strayPartNumbers: [] } }
   }
 
-  async #replaceTail(): Promise<void> {
-    const { progress } = this.#state
-    if (this.#buffer.sizeBytes === 0) {
-      // What is left of an older tail says where it starts, and is ignored from now on.
-      this.#state = { ...this.#state, progress: { ...progress, tail: undefined } }
-      return
-    }
-    await this.#putTail(this.#buffer.toBuffer())
+  /** What is left of an older tail says where it starts, and is ignored from now on. */
+  #dropTail(): void {
+    this.#state = { ...this.#state, progress: { ...this.#state.progress, tail: undefined } }
   }
 
-  async #putTail(body: Buffer): Promise<void> {
+  /** Stores the bytes that are not yet: as one more piece of the tail, or with all of it as a new one. */
+  async #storeTail(isNew: boolean): Promise<void> {
+    const { record, progress } = this.#state
+    const sizes = progress.tail?.pieceSizesBytes ?? []
+    const isAppended = !isNew && sizes.length > 0 && sizes.length < MAX_TAIL_PIECES
+    const index = isAppended ? sizes.length : 0
+    const skippedBytes = isAppended ? this.#tailBytes : 0
+    const payload = this.#buffer.payload(skippedBytes)
+    const startBytes = this.#position.offsetBytes
+    await putPiece(
+      this.#context.bucket,
+      record.info.id,
+      { index, startBytes: startBytes + skippedBytes, payload },
+      this.#options,
+    )
+    const pieceSizesBytes = [...(isAppended ? sizes : []), payload.sizeBytes]
+    const tailObjects = Math.max(progress.tailObjects, index + 1)
+    this.#state = {
+      ...this.#state,
+      progress: { ...progress, tail: { startBytes, pieceSizesBytes }, tailObjects },
+    }
+  }
+
+  /** Another server's tail does not say where it starts: it must before a part is stored behind it. */
+  async #markTail(bytes: Buffer): Promise<void> {
     const { record, progress } = this.#state
     const startBytes = this.#position.offsetBytes
-    const tail = await putTail(this.#context.bucket, record.info.id, { body, startBytes }, this.#options)
-    this.#state = { ...this.#state, progress: { ...progress, tail, hasTailObject: true } }
+    const piece = { index: 0, startBytes, payload: payloadOf(bytes) }
+    await putPiece(this.#context.bucket, record.info.id, piece, this.#options)
+    const tail = { startBytes, pieceSizesBytes: [bytes.byteLength] }
+    this.#state = { ...this.#state, progress: { ...progress, tail } }
+  }
+
+  #nextBuffer(): PartBuffer<RunningChecksum> {
+    const { bucket } = this.#context
+    const { multipartId, checksumAlgorithm } = this.#state.record
+    const algorithm =
+      multipartId === undefined ? bucket.checksums.algorithm : bucket.checksums.forPart(checksumAlgorithm)
+    const observer = algorithm && startChecksum(algorithm)
+    return new PartBuffer<RunningChecksum>(bucket.space, { capacityBytes: this.#partSizeBytes(), observer })
   }
 
   #partSizeBytes(): number {
     const { record } = this.#state
     return partSizeAt(this.#position, {
       partSizeBytes: this.#context.partSizeBytes,
+      equalParts: this.#context.equalParts,
       lengthBytes: record.info.lengthBytes,
       lengthWasDeferred: record.lengthWasDeferred,
     })

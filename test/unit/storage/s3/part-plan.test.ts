@@ -23,7 +23,7 @@ function walk(options: PartPlanOptions, untilBytes: number): number[] {
 }
 
 function known(lengthBytes: number, partSizeBytes = MIN_PART_BYTES): PartPlanOptions {
-  return { partSizeBytes, lengthBytes, lengthWasDeferred: false }
+  return { partSizeBytes, lengthBytes, lengthWasDeferred: false, equalParts: false }
 }
 
 describe('parts of an upload of known length', () => {
@@ -64,6 +64,7 @@ describe('parts of an upload of unknown length', () => {
     partSizeBytes: MIN_PART_BYTES,
     lengthBytes: undefined,
     lengthWasDeferred: true,
+    equalParts: false,
   }
 
   test('reach 5 TiB with 10,000 numbers, each between 5 MiB and 5 GiB', () => {

@@ -1,0 +1,88 @@
+/** What memory is handed out in: the size of a full read from a socket, so that no part of a slab is left over. */
+export const SLAB_BYTES = 64 * 1024
+
+/** How long a taker waits for bytes that are being sent, before it turns to the disk. */
+const WAIT_MS = 250
+
+interface Waiter {
+  readonly settle: (slab: Buffer | undefined) => void
+}
+
+/**
+ * The memory for bytes on their way from clients to storage: one budget for the whole process, in slabs that are used
+ * again and again, so that it does not depend on the garbage collector. Whoever gets none writes to the disk instead.
+ */
+export class BufferMemory {
+  readonly #limitSlabs: number
+  readonly #idle: Buffer[] = []
+  readonly #waiting: Waiter[] = []
+  readonly #reclaimers = new Set<() => boolean>()
+  #allocatedSlabs = 0
+  #sendingSlabs = 0
+
+  /** @param limitBytes all slabs together */
+  constructor(limitBytes: number) {
+    this.#limitSlabs = Math.max(1, Math.floor(limitBytes / SLAB_BYTES))
+  }
+
+  /** Bytes in use; what is kept for the next user is not. */
+  get usedBytes(): number {
+    return (this.#allocatedSlabs - this.#idle.length) * SLAB_BYTES
+  }
+
+  /**
+   * A slab; undefined if the budget is spent. While parts are being sent their memory is about to come back: then it
+   * waits for it for a moment, in turn, which is what slows clients down that are faster than the storage.
+   */
+  async take(): Promise<Buffer | undefined> {
+    const slab = this.#waiting.length === 0 ? this.#takeNow() : undefined
+    if (slab !== undefined || this.#sendingSlabs === 0) return slab
+    return await new Promise((resolve) => this.#wait(resolve))
+  }
+
+  /** Gives slabs back. */
+  give(slabs: readonly Buffer[]): void {
+    for (const slab of slabs) {
+      const waiter = this.#waiting.shift()
+      if (waiter === undefined) this.#idle.push(slab)
+      else waiter.settle(slab)
+    }
+  }
+
+  /** Says that so many slabs are being sent (negative: not any more). */
+  countSending(slabs: number): void {
+    this.#sendingSlabs += slabs
+  }
+
+  /** Registers what can do without memory that it holds: called when the budget is spent; true if it gave some back. */
+  onShortage(reclaim: () => boolean): void {
+    this.#reclaimers.add(reclaim)
+  }
+
+  #takeNow(): Buffer | undefined {
+    const slab = this.#idle.pop() ?? this.#allocate()
+    if (slab !== undefined) return slab
+    const isReclaimed = [...this.#reclaimers].some((reclaim) => reclaim())
+    return isReclaimed ? this.#takeNow() : undefined
+  }
+
+  #allocate(): Buffer | undefined {
+    if (this.#allocatedSlabs >= this.#limitSlabs) return undefined
+    this.#allocatedSlabs += 1
+    return Buffer.allocUnsafeSlow(SLAB_BYTES)
+  }
+
+  #wait(resolve: (slab: Buffer | undefined) => void): void {
+    const waiter = {
+      settle: (slab: Buffer | undefined) => {
+        clearTimeout(timer)
+        resolve(slab)
+      },
+    }
+    const timer = setTimeout(() => {
+      this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
+      resolve(undefined)
+    }, WAIT_MS)
+    this.#waiting.push(waiter)
+  }
+}
