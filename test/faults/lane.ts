@@ -40,7 +40,11 @@ export class Lane {
     this.#directory = parts.directory
     this.#server = parts.server
     this.#listener = parts.listener
+    // Whoever interrupts the harness gets no servers that go on for ever.
+    process.on('exit', this.#abandon)
   }
+
+  readonly #abandon = (): void => this.#server.signal('SIGKILL')
 
   static async open(): Promise<Lane> {
     const listener = { current: NOBODY }
@@ -108,10 +112,9 @@ export class Lane {
     return await readdir(join(this.#directory, 'tmp'))
   }
 
-  /** Forgets whatever a failed run has left. */
+  /** Forgets whatever a run has left, in memory too: the test server remembers what was overwritten. */
   wipe(): void {
-    this.objects.clear()
-    for (const { key } of this.multipartUploads) this.abortMultipartUpload(key)
+    this.s3.emptyBucket(BUCKET)
     this.s3.clearRequests()
   }
 
@@ -119,6 +122,7 @@ export class Lane {
     await this.ready()
     this.s3.faults.clear()
     await this.#server.kill9()
+    process.off('exit', this.#abandon)
     await this.line.close()
     await this.s3.close()
     await rm(this.#directory, { recursive: true, force: true })

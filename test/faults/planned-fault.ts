@@ -162,5 +162,5 @@ export function toRule({ operation, target, partNumber, skip, times, fault }: Pl
 
 function targetOf(key: string): Target {
   if (key.endsWith('.info')) return 'record'
-  return key.endsWith('.part') ? 'tail' : 'object'
+  return key.includes('.part') ? 'tail' : 'object'
 }
