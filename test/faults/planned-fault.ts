@@ -34,6 +34,40 @@ const LATE_MS = 1_600
 export const LATEST_MS = 2_000
 
 export function planFault(random: Random, hazards: ReadonlySet<Hazard>): PlannedFault {
+  return random.chance(0.2) ? planLastingFault(random) : planPassingFault(random, hazards)
+}
+
+/**
+ * What retries do not get over: a part that fails while its siblings are stored, a Complete that never works, a record
+ * that can't be written. Chance would have it too rarely.
+ */
+function planLastingFault(random: Random): PlannedFault {
+  const operation = random.weighted([
+    [4, 'UploadPart'],
+    [3, 'CompleteMultipartUpload'],
+    [2, 'PutObject'],
+    [1, 'CreateMultipartUpload'],
+    [1, 'DeleteObject'],
+  ])
+  // The engine tries again after a 500, not after a 403.
+  const isFinal = random.chance(0.5)
+  return {
+    operation,
+    target: undefined,
+    partNumber: operation === 'UploadPart' ? random.integer(1, 3) : undefined,
+    skip: random.pick([0, 0, 1]),
+    times: isFinal ? random.integer(1, 2) : random.integer(5, 10),
+    fault: isFinal
+      ? { kind: 'status', status: 403, code: 'AccessDenied' }
+      : random.pick<Fault>([
+          { kind: 'status', status: 500, code: 'InternalError' },
+          { kind: 'reset-after-body' },
+          { kind: 'answer-lost' },
+        ]),
+  }
+}
+
+function planPassingFault(random: Random, hazards: ReadonlySet<Hazard>): PlannedFault {
   const operation = random.weighted<string | undefined>([
     [6, 'UploadPart'],
     [3, 'CompleteMultipartUpload'],
