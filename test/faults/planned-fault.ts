@@ -34,7 +34,7 @@ const LATE_MS = 1_600
 export const LATEST_MS = 2_000
 
 export function planFault(random: Random, hazards: ReadonlySet<Hazard>): PlannedFault {
-  return random.chance(0.2) ? planLastingFault(random) : planPassingFault(random, hazards)
+  return random.chance(0.25) ? planLastingFault(random) : planPassingFault(random, hazards)
 }
 
 /**
