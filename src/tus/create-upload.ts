@@ -1,5 +1,5 @@
 import { TuskerError } from '../core/errors.ts'
-import { createUploadId } from '../core/upload-id.ts'
+import { type UploadId, createUploadId } from '../core/upload-id.ts'
 import type { Upload, UploadInfo } from '../core/upload.ts'
 import { hasBody, headerOf, isUploadContent, parseCreationLength } from './request-headers.ts'
 import { type TusRequest, type TusServerOptions, setUploadExpires } from './tus-context.ts'
@@ -21,13 +21,26 @@ export async function createUpload(options: TusServerOptions, exchange: TusReque
   if (takesBody) requireRoom(exchange, { ...info, offsetBytes: 0 }, options)
   const upload = await withUploadLock(options, { ...exchange, id: info.id }, async () => {
     const begun = await options.store.begin(info, { bodyFollows: takesBody })
-    // From here on the upload exists: the answer says where, even if the body fails, so that it can be resumed.
-    response.setHeader('Location', options.uploadUrl(request, info.id))
-    return takesBody ? await writeBody(exchange, begun, options) : begun.upload
+    try {
+      return takesBody ? await writeBody(exchange, begun, options) : begun.upload
+    } catch (error) {
+      // What exists by now can be resumed, if the answer says where; what does not must not be looked for.
+      if (await isRecorded(options, info.id))
+        response.setHeader('Location', options.uploadUrl(request, info.id))
+      throw error
+    }
   })
+  response.setHeader('Location', options.uploadUrl(request, info.id))
   setUploadExpires(response, upload, options)
   if (takesBody) sendOffset(exchange, upload)
   response.writeHead(201, { 'Content-Length': 0 }).end()
+}
+
+async function isRecorded({ store }: TusServerOptions, id: UploadId): Promise<boolean> {
+  return await store.info(id).then(
+    () => true,
+    () => false,
+  )
 }
 
 function requireOpenLocation({ mode }: TusServerOptions): void {

@@ -4,7 +4,7 @@ import type { S3Bucket } from './bucket.ts'
 import { listParts } from './list-parts.ts'
 import type { StoredPart } from './multipart-calls.ts'
 import { findObject } from './object-calls.ts'
-import { partCountOf } from './part-plan.ts'
+import { MIN_PART_BYTES, partCountOf } from './part-plan.ts'
 import type { UploadRecord } from './upload-record.ts'
 import { MAX_TAIL_PIECES, type UploadTail, findFirstPiece, findTail } from './upload-tail.ts'
 
@@ -41,12 +41,11 @@ export function partsEndBytes({ parts }: Pick<UploadProgress, 'parts'>): number 
 export async function findProgress(
   bucket: S3Bucket,
   record: UploadRecord,
-  partSizeBytes: number,
   options: CallOptions = {},
 ): Promise<UploadProgress> {
   const { id } = record.info
   const [listed, first] = await Promise.all([
-    findParts(bucket, record, partSizeBytes, options),
+    findParts(bucket, record, options),
     findFirstPiece(bucket, id, options),
   ])
   const found = { ...splitAtGap(listed ?? []), tailObjects: first === undefined ? 0 : MAX_TAIL_PIECES }
@@ -63,11 +62,11 @@ export async function findProgress(
 async function findParts(
   bucket: S3Bucket,
   { info, multipartId }: UploadRecord,
-  partSizeBytes: number,
   options: CallOptions,
 ): Promise<StoredPart[] | undefined> {
   if (multipartId === undefined) return []
-  const expectedParts = partCountOf(info.lengthBytes, partSizeBytes)
+  // The smallest parts there can be: the size may have been set otherwise when they were stored.
+  const expectedParts = partCountOf(info.lengthBytes, MIN_PART_BYTES)
   try {
     return await listParts(bucket, { key: info.id, uploadId: multipartId }, { ...options, expectedParts })
   } catch (error) {

@@ -111,7 +111,7 @@ export class S3UploadStore extends S3Store implements UploadStore {
     const { record, isInObject } = await findRecord(this.s3, id, options)
     const progress = isInObject
       ? { ...NO_PROGRESS, isComplete: true }
-      : await findProgress(this.s3, record, this.preferredPartSize, options)
+      : await findProgress(this.s3, record, options)
     return { record, isRecorded: true, progress }
   }
 
