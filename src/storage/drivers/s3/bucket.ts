@@ -12,7 +12,8 @@ import type { S3Agents } from './client.ts'
 import { withDeadline } from './deadline.ts'
 import { toStorageError } from './errors.ts'
 import type { S3Options } from './options.ts'
-import { type PayloadRequest, PayloadSender, type S3Answer } from './payload-sender.ts'
+import type { Query } from './request-signer.ts'
+import { RequestSender, type S3Answer, type S3Request } from './request-sender.ts'
 
 /** Without an answer each attempt ends after the socket timeout; the deadline bounds all of them and a trickling answer. */
 const DEADLINE_SOCKET_TIMEOUTS = 5
@@ -34,7 +35,7 @@ export class S3Bucket {
   /** For bytes on their way into it. */
   readonly space: BufferSpace
   readonly #client: S3Client
-  readonly #sender: PayloadSender
+  readonly #sender: RequestSender
   readonly #rootPrefix: string
   readonly #deadlineMs: number
 
@@ -44,7 +45,7 @@ export class S3Bucket {
     this.checksums = new ChecksumPolicy(options.checksum)
     this.space = space
     this.#client = client
-    this.#sender = new PayloadSender(client, agents, options)
+    this.#sender = new RequestSender(client, agents, options)
     this.#rootPrefix = options.root === '' ? '' : `${options.root}/`
     this.#deadlineMs = DEADLINE_SOCKET_TIMEOUTS * options.socketTimeoutMs
   }
@@ -80,23 +81,32 @@ export class S3Bucket {
    */
   async put(
     operation: string,
-    request: Omit<PayloadRequest, 'key'> & { readonly key: string; readonly checksum: Checksum | undefined },
+    request: Omit<S3Request, 'method'> & { readonly checksum: Checksum | undefined },
     options: CallOptions = {},
   ): Promise<S3Answer> {
     return await this.#withDeadline(operation, request.key, options, async (signal) => {
-      const { checksum, ...plain } = { ...request, key: this.fullKey(request.key) }
-      if (checksum === undefined) return await this.#sender.put(plain, signal)
+      const { checksum, key, ...others } = request
+      const plain = { ...others, method: 'PUT' as const, key: this.fullKey(key) }
+      if (checksum === undefined) return await this.#sender.send(plain, signal)
       const headers = { ...plain.headers, ...checksumHeaders(checksum) }
       try {
-        const answer = await this.#sender.put({ ...plain, headers }, signal)
+        const answer = await this.#sender.send({ ...plain, headers }, signal)
         this.checksums.learnFrom(answer.headers)
         return answer
       } catch (error) {
         if (!this.checksums.mayBeRefused(error)) throw error
-        const answer = await this.#sender.put(plain, signal)
+        const answer = await this.#sender.send(plain, signal)
         this.checksums.giveUp()
         return answer
       }
+    })
+  }
+
+  /** The XML that a GET is answered with: the same deadline and translation. @throws TuskerError (errors.ts) */
+  async getXml(operation: string, key: string, query: Query, options: CallOptions = {}): Promise<string> {
+    return await this.#withDeadline(operation, key, options, async (signal) => {
+      const request = { method: 'GET' as const, key: this.fullKey(key), query }
+      return (await this.#sender.send(request, signal)).body
     })
   }
 

@@ -1,3 +1,4 @@
+import { elementText } from './xml-text.ts'
 import { type ErrorCode, TuskerError } from '../../../core/errors.ts'
 
 /**
@@ -27,15 +28,10 @@ export class S3AnswerError extends Error {
 
   /** @param body the XML of the answer; may be empty or not XML, from a proxy in between */
   constructor(status: number, body: string) {
-    super(elementOf(body, 'Message') ?? `S3 answered ${status}`)
-    this.name = elementOf(body, 'Code') ?? `Status${status}`
+    super(elementText(body, 'Message') ?? `S3 answered ${status}`)
+    this.name = elementText(body, 'Code') ?? `Status${status}`
     this.$metadata = { httpStatusCode: status }
   }
-}
-
-/** Of the flat XML of an S3 error (S3 API, "Error responses") one element is wanted: no parser needed. */
-function elementOf(xml: string, name: string): string | undefined {
-  return new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1]
 }
 
 /** Whether a later try may do better. */

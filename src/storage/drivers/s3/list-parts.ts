@@ -1,10 +1,10 @@
-import { type ListPartsCommandOutput, ListPartsCommand } from '@aws-sdk/client-s3'
 import type { CallOptions } from '../../../core/upload-store.ts'
 import type { S3Bucket } from './bucket.ts'
 import { CHECKSUM_ELEMENTS } from './checksum.ts'
 import { required } from './errors.ts'
 import type { MultipartUpload, StoredPart } from './multipart-calls.ts'
 import { MAX_PARTS } from './part-plan.ts'
+import { elementText, elementsOf } from './xml-text.ts'
 
 /** The most that a page has (S3 API, ListParts). */
 const PAGE_PARTS = 1_000
@@ -43,28 +43,30 @@ async function listSection(
 ): Promise<StoredPart[]> {
   const parts: StoredPart[] = []
   for (let marker = from; ;) {
-    const command = new ListPartsCommand({
-      Bucket: bucket.name,
-      Key: bucket.fullKey(key),
-      UploadId: uploadId,
-      ...(marker > 0 && { PartNumberMarker: String(marker) }),
-    })
-    const page = await bucket.call('ListParts', key, (client, call) => client.send(command, call), { signal })
-    parts.push(...partsOf(page))
-    const next = Number(page.NextPartNumberMarker)
+    const query = { uploadId, ...(marker > 0 && { 'part-number-marker': String(marker) }) }
+    const page = await bucket.getXml('ListParts', key, query, { signal })
+    // Half an answer, or a page of a proxy in between, must not pass for an upload with fewer parts.
+    if (!page.trimEnd().endsWith('</ListPartsResult>')) required(undefined, 'ListPartsResult')
+    parts.push(...Array.from(elementsOf(page, 'Part'), toPart))
+    const next = Number(elementText(page, 'NextPartNumberMarker'))
     // A marker that does not move would be asked for ever.
-    if (page.IsTruncated !== true || !(next > marker) || next >= to) return parts
+    if (elementText(page, 'IsTruncated') !== 'true' || !(next > marker) || next >= to) return parts
     marker = next
   }
 }
 
-function partsOf({ Parts = [] }: ListPartsCommandOutput): StoredPart[] {
-  return Parts.map((part) => ({
-    partNumber: required(part.PartNumber, 'PartNumber'),
-    sizeBytes: required(part.Size, 'Size'),
-    etag: required(part.ETag, 'ETag'),
+function toPart(xml: string): StoredPart {
+  return {
+    partNumber: numberOf(xml, 'PartNumber'),
+    sizeBytes: numberOf(xml, 'Size'),
+    etag: required(elementText(xml, 'ETag'), 'ETag'),
     checksum: Object.values(CHECKSUM_ELEMENTS)
-      .map((name) => part[name])
+      .map((name) => elementText(xml, name))
       .find((value) => value !== undefined),
-  }))
+  }
+}
+
+function numberOf(xml: string, name: string): number {
+  const text = elementText(xml, name) ?? ''
+  return required(/^\d{1,15}$/.test(text) ? Number(text) : undefined, name)
 }

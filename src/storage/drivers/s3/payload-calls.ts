@@ -45,7 +45,7 @@ export async function uploadPart(
 ): Promise<StoredPart> {
   const checksum = await checksumOf(bucket.checksums.forPart(checksumAlgorithm), payload, running)
   const query = { partNumber: String(partNumber), uploadId }
-  const { headers } = await bucket.put('UploadPart', { key, query, headers: {}, payload, checksum }, options)
+  const { headers } = await bucket.put('UploadPart', { key, query, payload, checksum }, options)
   const etag = headers['etag']
   return {
     partNumber,

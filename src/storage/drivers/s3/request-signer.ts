@@ -4,6 +4,7 @@ import type { S3Options } from './options.ts'
 export type Query = Readonly<Record<string, string>>
 
 export interface UnsignedRequest {
+  readonly method: 'GET' | 'PUT'
   /** In the bucket. */
   readonly key: string
   readonly query: Query
@@ -19,7 +20,7 @@ export interface SignedRequest {
 
 type SdkSigner = Awaited<ReturnType<S3Client['config']['signer']>>
 
-/** Signs PUT requests into one bucket with what the SDK knows: its endpoint rules, its credentials, its signer. */
+/** Signs requests for objects of one bucket with what the SDK knows: its endpoint rules, its credentials, its signer. */
 export class RequestSigner {
   readonly #client: S3Client
   readonly #options: S3Options
@@ -32,7 +33,7 @@ export class RequestSigner {
     this.#options = options
   }
 
-  async sign({ key, query, headers }: UnsignedRequest): Promise<SignedRequest> {
+  async sign({ method, key, query, headers }: UnsignedRequest): Promise<SignedRequest> {
     // Kept, unless it failed: a region that could not be looked up may be there the next time.
     this.#target ??= this.#findTarget().catch((error: unknown) => {
       this.#target = undefined
@@ -41,7 +42,7 @@ export class RequestSigner {
     const { url, signer } = await this.#target
     const path = `${url.pathname.replace(/\/$/, '')}/${key.split('/').map(encode).join('/')}`
     const request = {
-      method: 'PUT',
+      method,
       protocol: url.protocol,
       hostname: url.hostname,
       path,

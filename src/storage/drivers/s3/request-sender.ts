@@ -9,28 +9,30 @@ import type { S3Options } from './options.ts'
 import { type Query, RequestSigner } from './request-signer.ts'
 import { withRetries } from './retry.ts'
 
-/** An error answer is a few hundred bytes of XML. */
-const MAX_ANSWER_BYTES = 64 * 1024
+/** A page of 1,000 parts with checksums is less than half of that. */
+const MAX_ANSWER_BYTES = 1024 ** 2
 
-export interface PayloadRequest {
+export interface S3Request {
+  readonly method: 'GET' | 'PUT'
   /** In the bucket. */
   readonly key: string
   readonly query?: Query
-  readonly headers: Readonly<Record<string, string>>
-  readonly payload: Payload
+  readonly headers?: Readonly<Record<string, string>>
+  readonly payload?: Payload
 }
 
 export interface S3Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: string
 }
 
 /**
- * Sends bytes to S3, for PutObject and UploadPart: the calls that all the bytes go through. The SDK's middleware costs
- * more CPU than the sending, wants one Buffer (a copy of the part) and hashes it once more; so only its endpoint rules,
- * credentials and signer are used (docs/performance.md).
+ * Sends what the SDK is too slow for: PutObject and UploadPart, through which all the bytes go, and long listings. Its
+ * middleware costs more CPU than the sending, wants one Buffer (a copy of the part) and hashes it once more; so only its
+ * endpoint rules, credentials and signer are used (docs/performance.md).
  */
-export class PayloadSender {
+export class RequestSender {
   readonly #signer: RequestSigner
   readonly #agents: S3Agents
   readonly #options: S3Options
@@ -42,19 +44,21 @@ export class PayloadSender {
   }
 
   /** @throws S3AnswerError if S3 refuses; whatever the connection failed with */
-  async put(request: PayloadRequest, signal: AbortSignal): Promise<S3Answer> {
+  async send(request: S3Request, signal: AbortSignal): Promise<S3Answer> {
     return await withRetries(async () => await this.#attempt(request, signal), {
       signal,
       isWorthRetrying: (error) => isTransient(error),
     })
   }
 
-  async #attempt({ key, query = {}, headers, payload }: PayloadRequest, signal: AbortSignal) {
-    const length = String(payload.sizeBytes)
-    const signed = await this.#signer.sign({ key, query, headers: { ...headers, 'content-length': length } })
+  async #attempt(unsigned: S3Request, signal: AbortSignal): Promise<S3Answer> {
+    const { method, key, query = {}, payload } = unsigned
+    const length = payload && { 'content-length': String(payload.sizeBytes) }
+    const headers = { ...unsigned.headers, ...length }
+    const signed = await this.#signer.sign({ method, key, query, headers })
     const isHttps = signed.url.protocol === 'https:'
     const request = (isHttps ? httpsRequest : httpRequest)(signed.url, {
-      method: 'PUT',
+      method,
       path: signed.path,
       headers: signed.headers,
       agent: isHttps ? this.#agents.https : this.#agents.http,
@@ -88,17 +92,15 @@ function timeoutError(what: string, ms: number): Error {
 }
 
 /** Sends the payload and reads the answer, which may come before the payload is sent. */
-async function exchange(
-  request: ClientRequest,
-  payload: Payload,
-): Promise<S3Answer & { readonly body: string }> {
+async function exchange(request: ClientRequest, payload: Payload | undefined): Promise<S3Answer> {
   // Also after the answer has come: an error without a listener would end the process.
   request.on('error', () => undefined)
   const closed = new Promise<void>((resolve) => request.once('close', resolve))
   const answered = once(request, 'response') as Promise<[IncomingMessage]>
   try {
     // Nobody waits for the sending alone: an early answer must not leave it hanging.
-    void sendPayload(request, payload).catch((error: Error) => request.destroy(error))
+    if (payload === undefined) request.end()
+    else void sendPayload(request, payload).catch((error: Error) => request.destroy(error))
     const [response] = await answered
     const body = await readBody(response)
     // An answer to a request that was not sent whole: the connection is of no use any more.
