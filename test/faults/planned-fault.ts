@@ -17,7 +17,7 @@ export interface PlannedFault {
 /**
  * Faults that contradict what S3 promises, or that wait for the engine to learn them; off unless asked for.
  * - stale-listing: S3 is strongly consistent since 2020; some compatible stores are not.
- * - lying-404: "there is no such key or upload" although there is.
+ * - lying-404: "there is no such key or upload" although there is: S3 never says that, and nothing can be held against it.
  * - late-put: a PutObject that timed out lands after a newer one of the same key.
  * - clock-skew: the store's clock is off by more than the 15 minutes that signatures allow.
  */
