@@ -174,6 +174,15 @@ describe('a fault of the S3 test server', () => {
     expect((await list())?.map(({ Key }) => Key)).toEqual(['new'])
   })
 
+  test('clock-skew: signatures are refused by a shifted clock, which Date shows', async () => {
+    const aheadMs = -60 * 60_000
+    server.faults.inject({ operation: 'PutObject', times: 2, fault: { kind: 'clock-skew', aheadMs } })
+    expect(await refusalOf(put('a', 'x'))).toEqual({ code: 'RequestTimeTooSkewed', status: 403 })
+    // The SDK has learned the time from the refusal's Date.
+    await put('a', 'x')
+    expect(object('a')).toBe('x')
+  })
+
   test('clear: nothing fails any more, and what stalls goes on', async () => {
     const fault = failPut({ kind: 'stall', ms: 60_000 })
     const stalled = put('a', 'x')
