@@ -3,7 +3,8 @@ import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TuskerError } from '../../core/errors.ts'
 
-const READ_BYTES = 256 * 1024
+/** Of each file that is being sent. */
+const READ_BYTES = 64 * 1024
 
 /**
  * Bytes that found no room in memory. The file has no name from its first moment on, so that whatever ends the process
