@@ -1,6 +1,9 @@
 /** What memory is handed out in: the size of a full read from a socket, so that no part of a slab is left over. */
 export const SLAB_BYTES = 64 * 1024
 
+/** Of the budget, for what is on its way into the slabs and out of the files: chunks of sockets, reads. */
+const TRANSIENT_SHARE = 1 / 8
+
 /** How long a taker waits for bytes that are being sent, before it turns to the disk. */
 const WAIT_MS = 250
 
@@ -20,9 +23,9 @@ export class BufferMemory {
   #allocatedSlabs = 0
   #sendingSlabs = 0
 
-  /** @param limitBytes all slabs together */
-  constructor(limitBytes: number) {
-    this.#limitSlabs = Math.max(1, Math.floor(limitBytes / SLAB_BYTES))
+  /** @param budgetBytes all that bytes on their way may hold; seven eighths of it are slabs */
+  constructor(budgetBytes: number) {
+    this.#limitSlabs = Math.max(1, Math.floor((budgetBytes * (1 - TRANSIENT_SHARE)) / SLAB_BYTES))
   }
 
   /** Bytes in use; what is kept for the next user is not. */

@@ -1,7 +1,10 @@
 /** Bytes to send, as often as it takes. */
 export interface Payload {
   readonly sizeBytes: number
-  /** The bytes, from the first on; what is yielded must not be changed, nor used once the payload's owner frees it. */
+  /**
+   * The bytes, from the first on. What is yielded one by one is good until the next is asked for, what is iterated at
+   * once until the payload's owner frees it.
+   */
   chunks(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { TuskerError } from '../../core/errors.ts'
 
 /** Of each file that is being sent. */
-const READ_BYTES = 64 * 1024
+const READ_BYTES = 16 * 1024
 
 /**
  * Bytes that found no room in memory. The file has no name from its first moment on, so that whatever ends the process
@@ -40,9 +40,10 @@ export class SpillFile {
     })
   }
 
+  /** Everything from `startBytes` on; each chunk is overwritten by the next. */
   async *read(startBytes = 0): AsyncIterable<Uint8Array> {
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
     for (let position = startBytes; position < this.#sizeBytes;) {
-      const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
       const { bytesRead } = await this.#file.read(buffer, 0, READ_BYTES, position)
       if (bytesRead === 0) throw new TuskerError('ERR_STORAGE_UNAVAILABLE')
       position += bytesRead

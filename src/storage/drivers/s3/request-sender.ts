@@ -119,14 +119,15 @@ async function sendPayload(request: ClientRequest, payload: Payload): Promise<vo
     request.cork()
     for (const chunk of chunks) request.write(chunk)
   } else {
-    for await (const chunk of chunks) if (!request.write(chunk)) await drained(request)
+    for await (const chunk of chunks) await writeOut(request, chunk)
   }
   request.end()
 }
 
-async function drained(request: ClientRequest): Promise<void> {
+/** Returns when the bytes have left: their memory is used for the next ones. */
+async function writeOut(request: ClientRequest, chunk: Uint8Array): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    request.once('drain', resolve).once('close', () => reject(new Error('The connection closed')))
+    request.write(chunk, (error) => (error ? reject(error) : resolve()))
   })
 }
 

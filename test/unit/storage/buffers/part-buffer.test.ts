@@ -25,7 +25,7 @@ describe('the bytes of a part', () => {
     async (pieceBytes) => {
       const data = randomBytes(5 * SLAB_BYTES + 123)
       for (const memorySlabs of [100, 3, 1]) {
-        const memory = new BufferMemory(memorySlabs * SLAB_BYTES)
+        const memory = memoryOf(memorySlabs)
         const buffer = bufferOf(memory)
         for (let at = 0; at < data.byteLength; at += pieceBytes)
           expect((await buffer.add(data.subarray(at, at + pieceBytes))).byteLength).toBe(0)
@@ -41,7 +41,7 @@ describe('the bytes of a part', () => {
   )
 
   test('are no more than fit: the rest is given back', async () => {
-    const buffer = bufferOf(new BufferMemory(SLAB_BYTES), 10)
+    const buffer = bufferOf(memoryOf(1), 10)
     expect((await buffer.add(Buffer.from('0123456789abc'))).toString()).toBe('abc')
     expect(buffer.isFull).toBe(true)
     expect((await bytesOf(buffer.payload())).toString()).toBe('0123456789')
@@ -49,7 +49,7 @@ describe('the bytes of a part', () => {
   })
 
   test('are seen by the observer once each, in order, wherever they are kept', async () => {
-    const memory = new BufferMemory(2 * SLAB_BYTES)
+    const memory = memoryOf(2)
     const seen: Uint8Array[] = []
     const observer = { update: (bytes: Uint8Array) => void seen.push(Buffer.from(bytes)) }
     const buffer = new PartBuffer({ memory, spillDirectory: directory }, { capacityBytes: 10 ** 6, observer })
@@ -61,7 +61,7 @@ describe('the bytes of a part', () => {
   })
 
   test('leave no file with a name on the disk, not even while they are there', async () => {
-    const buffer = bufferOf(new BufferMemory(SLAB_BYTES))
+    const buffer = bufferOf(memoryOf(1))
     await buffer.add(randomBytes(10 * SLAB_BYTES))
     expect(buffer.isInMemory).toBe(false)
     expect(await readdir(directory)).toEqual([])
@@ -69,7 +69,7 @@ describe('the bytes of a part', () => {
   })
 
   test('that find room neither in memory nor on the disk are refused, and their memory is freed', async () => {
-    const memory = new BufferMemory(2 * SLAB_BYTES)
+    const memory = memoryOf(2)
     const space = { memory, spillDirectory: join(directory, 'missing') }
     const buffer = new PartBuffer(space, { capacityBytes: 10 ** 7 })
     await expect(buffer.add(randomBytes(3 * SLAB_BYTES))).rejects.toMatchObject({
@@ -84,7 +84,7 @@ describe('the bytes of a part', () => {
 
 describe('the memory for uploads', () => {
   test('is no more than its budget, and what was given back is used again', async () => {
-    const memory = new BufferMemory(3 * SLAB_BYTES)
+    const memory = memoryOf(3)
     const taken = [await memory.take(), await memory.take(), await memory.take()]
     expect(memory.usedBytes).toBe(3 * SLAB_BYTES)
     expect(await memory.take()).toBeUndefined()
@@ -94,7 +94,7 @@ describe('the memory for uploads', () => {
   })
 
   test('that is being sent is waited for, in turn', async () => {
-    const memory = new BufferMemory(SLAB_BYTES)
+    const memory = memoryOf(1)
     const slab = await memory.take()
     memory.countSending(1)
     const order: string[] = []
@@ -109,14 +109,14 @@ describe('the memory for uploads', () => {
   })
 
   test('that does not come back in time is given up on', async () => {
-    const memory = new BufferMemory(SLAB_BYTES)
+    const memory = memoryOf(1)
     await memory.take()
     memory.countSending(1)
     expect(await memory.take()).toBeUndefined()
   })
 
   test('is taken back from whoever can do without it, before the disk is used', async () => {
-    const memory = new BufferMemory(SLAB_BYTES)
+    const memory = memoryOf(1)
     const held = await memory.take()
     let asked = 0
     memory.onShortage(() => {
@@ -130,6 +130,11 @@ describe('the memory for uploads', () => {
     expect(asked).toBe(2)
   })
 })
+
+/** With room for so many slabs; the budget has an eighth more. */
+function memoryOf(slabs: number): BufferMemory {
+  return new BufferMemory(Math.ceil((slabs * SLAB_BYTES * 8) / 7))
+}
 
 async function bytesOf(payload: Payload): Promise<Buffer> {
   const chunks: Uint8Array[] = []
