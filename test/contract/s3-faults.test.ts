@@ -216,7 +216,7 @@ describe('the S3 test server', () => {
   })
 
   test('refuses a checksum that it cannot compute', async () => {
-    const headers = { 'x-amz-checksum-crc64nvme': 'AAAAAAAAAAA=' }
+    const headers = { 'x-amz-checksum-xxhash64': 'AAAAAAAAAAA=' }
     const answer = await sendRaw(server, {
       method: 'PUT',
       path: '/photos/a',

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
+import { bigEndian, crc32c, crc64nvme } from './crc.ts'
 import { S3Error } from './s3-error.ts'
 import { md5 } from './state.ts'
 
@@ -8,7 +9,8 @@ type Headers = Readonly<Record<string, string>>
 const DIGESTS: Readonly<Record<string, (data: Buffer) => Buffer>> = {
   'content-md5': md5,
   'x-amz-checksum-crc32': (data) => bigEndian(crc32(data)),
-  'x-amz-checksum-crc32c': (data) => bigEndian(crc32c(data)),
+  'x-amz-checksum-crc32c': crc32c,
+  'x-amz-checksum-crc64nvme': crc64nvme,
   'x-amz-checksum-sha1': (data) => createHash('sha1').update(data).digest(),
   'x-amz-checksum-sha256': (data) => createHash('sha256').update(data).digest(),
 }
@@ -42,21 +44,23 @@ export function checksumHeaders(headers: Headers): Record<string, string> {
   )
 }
 
-function bigEndian(sum: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(sum)
-  return bytes
+/** The digest of that name (`x-amz-checksum-…`) of other bytes than a request's, as S3 writes it. */
+export function digestOf(name: string, data: Buffer): string {
+  return DIGESTS[name]?.(data).toString('base64') ?? ''
 }
 
-/** CRC-32C (Castagnoli, reflected polynomial 0x82F63B78), which node:zlib does not have. */
-function crc32c(data: Buffer): number {
-  let sum = 0xffffffff
-  for (const byte of data) sum = (CRC32C_TABLE[(sum ^ byte) & 0xff] ?? 0) ^ (sum >>> 8)
-  return (sum ^ 0xffffffff) >>> 0
+/** As R2 did. @throws S3Error NotImplemented */
+export function refuseChecksums(headers: Headers): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (ABOUT_CHECKSUMS.test(name))
+      throw new S3Error('NotImplemented', `Header '${name}' with value '${value}' not implemented`)
+  }
 }
 
-const CRC32C_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
-  let value = index
-  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? (value >>> 1) ^ 0x82f63b78 : value >>> 1
-  return value >>> 0
-})
+/** A request as a server sees it that knows no checksums. */
+export function withoutChecksums<Asked extends { readonly headers: Headers }>(asked: Asked): Asked {
+  const known = Object.entries(asked.headers).filter(([name]) => !ABOUT_CHECKSUMS.test(name))
+  return { ...asked, headers: Object.fromEntries(known) }
+}
+
+const ABOUT_CHECKSUMS = /^x-amz-(?:sdk-)?checksum-/

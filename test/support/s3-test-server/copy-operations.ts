@@ -1,4 +1,5 @@
 import { requireCopyConditions, requireWriteConditions } from './conditions.ts'
+import { checksumElements, checksumsOfCopy } from './multipart-checksums.ts'
 import { storePart } from './multipart-operations.ts'
 import { parseDescription } from './object-headers.ts'
 import { findObject } from './object-operations.ts'
@@ -27,7 +28,11 @@ export const uploadPartCopy: Handler = (call) => {
   const { start, end } =
     range === undefined ? { start: 0, end: body.byteLength - 1 } : parseCopyRange(range, body.byteLength)
   const part = storePart(call, body.subarray(start, end + 1))
-  return xmlReply('CopyPartResult', { ETag: part.etag, LastModified: part.modifiedAt.toISOString() })
+  return xmlReply('CopyPartResult', {
+    ETag: part.etag,
+    LastModified: part.modifiedAt.toISOString(),
+    ...checksumElements(part.checksums),
+  })
 }
 
 /** The object that x-amz-copy-source names: `bucket/key`, percent-encoded. @throws S3Error */
@@ -56,7 +61,7 @@ function describeCopy(call: Call, source: StoredObject): StoredObject {
     modifiedAt: new Date(),
     contentType: replaces ? asked.contentType : source.contentType,
     headers: replaces ? asked.headers : { ...metadata(source.headers), ...withoutMetadata(asked.headers) },
-    checksums: source.checksums,
+    checksums: checksumsOfCopy(source),
     tags: isReplace(call, 'x-amz-tagging-directive') ? asked.tags : source.tags,
   }
 }

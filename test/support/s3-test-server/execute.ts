@@ -1,5 +1,5 @@
 import { verifyBody } from './body.ts'
-import { checksumHeaders } from './checksums.ts'
+import { checksumHeaders, refuseChecksums, withoutChecksums } from './checksums.ts'
 import { errorReply } from './error-reply.ts'
 import type { Fault } from './faults.ts'
 import { HANDLERS } from './handlers.ts'
@@ -33,11 +33,14 @@ export function execute(executor: Executor, asked: Asked, raw: Buffer, fault: Fa
 function handle(
   { credentials, ...rest }: Executor,
   method: string,
-  operation: Operation,
+  asked: Operation,
   raw: Buffer,
   fault: Fault | undefined,
 ): Reply {
-  const signed = verifySignature(method, operation, credentials, nowMs(fault))
+  const signed = verifySignature(method, asked, credentials, nowMs(fault))
+  const { checksums: knowsChecksums } = rest.quirks
+  if (knowsChecksums === 'refuse') refuseChecksums(asked.headers)
+  const operation = knowsChecksums === 'ignore' ? withoutChecksums(asked) : asked
   requireContentLength(operation)
   const { data, trailers } = verifyBody(operation.headers, raw, signed)
   const handler = HANDLERS[operation.name]

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { requireWriteConditions } from './conditions.ts'
 import { maxEntriesOf, pageOf } from './listing.ts'
+import {
+  checksumElements,
+  createdWith,
+  objectChecksums,
+  partChecksums,
+  requireNamedChecksums,
+} from './multipart-checksums.ts'
 import { encryptionHeaders, parseDescription } from './object-headers.ts'
 import { type Call, type Handler, bucketOf, uploadOf, xmlReply } from './reply.ts'
 import { S3Error } from './s3-error.ts'
@@ -16,28 +23,40 @@ export const createMultipartUpload: Handler = (call) => {
     uploadId: randomUUID(),
     key,
     initiatedAt: new Date(),
+    checksum: createdWith(call.headers),
     parts: new Journal(),
     isCompleted: false,
   }
   bucketOf(call).uploads.set(upload.uploadId, upload)
   const content = { Bucket: bucket, Key: key, UploadId: upload.uploadId }
-  return xmlReply('InitiateMultipartUploadResult', content, encryptionHeaders(upload.headers))
+  const headers = { ...encryptionHeaders(upload.headers), ...checksumAnswer(upload) }
+  return xmlReply('InitiateMultipartUploadResult', content, headers)
+}
+
+function checksumAnswer({ checksum }: MultipartUpload): Record<string, string> {
+  if (checksum === undefined) return {}
+  const { algorithm, isComposite } = checksum
+  return {
+    'x-amz-checksum-algorithm': algorithm.toUpperCase(),
+    'x-amz-checksum-type': isComposite ? 'COMPOSITE' : 'FULL_OBJECT',
+  }
 }
 
 export const uploadPart: Handler = (call) => {
-  const { etag, checksums } = storePart(call, call.body)
-  return { status: 200, headers: { etag, ...checksums } }
+  const { etag } = storePart(call, call.body)
+  return { status: 200, headers: { etag, ...call.checksums } }
 }
 
 /** Stores a part, in place of the one that had its number. @throws S3Error InvalidArgument, NoSuchUpload */
 export function storePart(call: Call, body: Buffer): StoredPart {
-  const { partNumber = 0, checksums } = call
+  const { partNumber = 0 } = call
   if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > MAX_PARTS)
     throw new S3Error(
       'InvalidArgument',
       `Part number must be an integer between 1 and ${MAX_PARTS}, inclusive`,
     )
   const upload = uploadOf(call)
+  const checksums = partChecksums(call, upload, body)
   const part = { partNumber, body, etag: etagOf(body), modifiedAt: new Date(), checksums }
   upload.parts.set(partNumber, part)
   return part
@@ -60,11 +79,13 @@ export const listParts: Handler = (call) => {
     MaxParts: maxParts,
     IsTruncated: isTruncated,
     StorageClass: 'STANDARD',
-    Part: page.map(({ partNumber, etag, body, modifiedAt }) => ({
+    ChecksumAlgorithm: upload.checksum?.algorithm.toUpperCase(),
+    Part: page.map(({ partNumber, etag, body, modifiedAt, checksums }) => ({
       PartNumber: partNumber,
       LastModified: modifiedAt.toISOString(),
       ETag: etag,
       Size: body.byteLength,
+      ...checksumElements(checksums),
     })),
   })
 }
@@ -86,7 +107,8 @@ export const completeMultipartUpload: Handler = (call) => {
   requireSize(call, body.byteLength)
   const { contentType, headers, tags } = upload
   const etag = multipartEtag(parts)
-  objects.set(call.key, { body, etag, modifiedAt: new Date(), contentType, headers, checksums: {}, tags })
+  const checksums = objectChecksums(upload, parts, body)
+  objects.set(call.key, { body, etag, modifiedAt: new Date(), contentType, headers, checksums, tags })
   upload.isCompleted = true
   if (call.quirks.listPartsAfterComplete !== true) uploads.delete(upload.uploadId)
   const content = {
@@ -94,6 +116,7 @@ export const completeMultipartUpload: Handler = (call) => {
     Bucket: call.bucket,
     Key: call.key,
     ETag: call.quirks.emptyCompleteEtag === true ? '' : etag,
+    ...checksumElements(checksums),
   }
   return xmlReply('CompleteMultipartUploadResult', content, encryptionHeaders(headers))
 }
@@ -107,7 +130,8 @@ function requireSize({ headers }: Call, sizeBytes: number): void {
     )
 }
 
-type NamedPart = Readonly<Record<string, string>>
+/** A part as Complete names it: PartNumber, ETag and checksums. */
+export type NamedPart = Readonly<Record<string, string>>
 
 /** The parts that Complete names, checked as S3 checks them. @throws S3Error */
 function chosenParts(call: Call, upload: MultipartUpload): StoredPart[] {
@@ -120,10 +144,20 @@ function chosenParts(call: Call, upload: MultipartUpload): StoredPart[] {
     throw new S3Error('InvalidPartOrder', 'The list of parts was not in ascending order')
   if (call.quirks.everyPartNamed === true && named.length < upload.parts.size)
     throw new S3Error('InvalidPart')
+  requireNamedChecksums(upload, named)
   const parts = named.map((part) => findPart(upload, part))
+  if (call.quirks.equalParts === true) requireEqualSizes(parts)
   if (parts.slice(0, -1).some((part) => part.body.byteLength < call.minPartSizeBytes))
     throw new S3Error('EntityTooSmall', 'A part before the last is smaller than the minimum')
   return parts
+}
+
+/** Cloudflare R2, "Multipart upload limits". @throws S3Error InvalidPart */
+function requireEqualSizes(parts: readonly StoredPart[]): void {
+  const [first, ...rest] = parts.map(({ body }) => body.byteLength)
+  const last = rest.pop() ?? 0
+  if (first === undefined || (last <= first && rest.every((size) => size === first))) return
+  throw new S3Error('InvalidPart', 'All non-trailing parts must have the same length.')
 }
 
 /** A part is the one that was named if its ETag, and every checksum that both sides know, is the same. */

@@ -20,6 +20,10 @@ export interface Quirks {
   readonly everyPartNamed?: boolean
   /** Swift: ListParts goes on answering after Complete. */
   readonly listPartsAfterComplete?: boolean
+  /** Servers from before 2022 ignore checksums; R2 for a while refused requests that had some. */
+  readonly checksums?: 'ignore' | 'refuse'
+  /** R2: all parts of an upload but the last must have one size. */
+  readonly equalParts?: boolean
 }
 
 /** What faults do to a listing. */

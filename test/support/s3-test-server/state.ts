@@ -21,6 +21,14 @@ export interface StoredPart {
   readonly checksums: Readonly<Record<string, string>>
 }
 
+/** What an upload was created with (x-amz-checksum-algorithm, x-amz-checksum-type). */
+export interface MultipartChecksum {
+  /** `crc32`, `sha256` … */
+  readonly algorithm: string
+  /** Whether the object's is made of those of its parts; else it is that of its bytes. */
+  readonly isComposite: boolean
+}
+
 export interface MultipartUpload {
   readonly uploadId: string
   readonly key: string
@@ -28,6 +36,8 @@ export interface MultipartUpload {
   readonly headers: Record<string, string>
   readonly contentType: string | undefined
   readonly tags: string | undefined
+  /** What its parts must carry. */
+  readonly checksum: MultipartChecksum | undefined
   readonly parts: Journal<number, StoredPart>
   isCompleted: boolean
 }

@@ -5,6 +5,7 @@ import {
   MAX_UPLOAD_BYTES,
   MIN_PART_BYTES,
   type PartPlanOptions,
+  maxLengthBytes,
   partSizeAt,
 } from '../../../../src/storage/drivers/s3/part-plan.ts'
 
@@ -81,5 +82,42 @@ describe('parts of an upload of unknown length', () => {
   test('keep their size when the length is declared later', () => {
     const position = { partNumber: 1_500, offsetBytes: 20 * GIB }
     expect(partSizeAt(position, { ...unknown, lengthBytes: 21 * GIB })).toBe(partSizeAt(position, unknown))
+  })
+})
+
+describe('parts of an upload of unknown length that must be equal', () => {
+  const equal: PartPlanOptions = {
+    partSizeBytes: MIN_PART_BYTES,
+    lengthBytes: undefined,
+    lengthWasDeferred: true,
+    equalParts: true,
+  }
+
+  test('have the configured size up to number 10,000, where the upload ends', () => {
+    const sizes = walk(equal, maxLengthBytes(equal))
+    expect(sizes).toHaveLength(MAX_PARTS)
+    expect(new Set(sizes)).toEqual(new Set([MIN_PART_BYTES]))
+  })
+
+  test.each([1, 600 * MIN_PART_BYTES + 1, 5_000 * MIN_PART_BYTES, 10_000 * MIN_PART_BYTES])(
+    'keep it when a length of %i bytes is declared, whenever that is',
+    (lengthBytes) => {
+      const sizes = walk({ ...equal, lengthBytes }, lengthBytes)
+      expect(new Set(sizes.slice(0, -1))).toEqual(new Set(sizes.length > 1 ? [MIN_PART_BYTES] : []))
+    },
+  )
+
+  test.each([
+    [MIN_PART_BYTES, MAX_PARTS * MIN_PART_BYTES],
+    [100 * MIN_PART_BYTES, 1_000_000 * MIN_PART_BYTES],
+    [GIB, MAX_UPLOAD_BYTES],
+    [MAX_PART_BYTES, MAX_UPLOAD_BYTES],
+  ])('of %i bytes each reach %i bytes', (partSizeBytes, expected) => {
+    expect(maxLengthBytes({ ...equal, partSizeBytes })).toBe(expected)
+  })
+
+  test('may be larger if the length is known from the start, or if they may grow: up to 5 TiB', () => {
+    expect(maxLengthBytes({ ...equal, lengthWasDeferred: false })).toBe(MAX_UPLOAD_BYTES)
+    expect(maxLengthBytes({ ...equal, equalParts: false })).toBe(MAX_UPLOAD_BYTES)
   })
 })
