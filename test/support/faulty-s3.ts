@@ -11,7 +11,12 @@ import { startS3FaultProxy } from './s3-fault-proxy.ts'
 import type { S3Access } from './s3-location.ts'
 import { createTestBucket, realS3, s3Client } from './s3-servers.ts'
 import type { FaultRule, InjectedFault } from './s3-test-server/faults.ts'
-import { type S3Request, type S3TestServer, startS3Server } from './s3-test-server/server.ts'
+import {
+  type S3Request,
+  type S3ServerOptions,
+  type S3TestServer,
+  startS3Server,
+} from './s3-test-server/server.ts'
 
 /** An S3 server whose answers to `access` a test can spoil; what the test itself looks at or changes never fails. */
 export interface FaultyS3 {
@@ -44,7 +49,7 @@ export interface FaultyS3Target {
 
 /** Our own server and, where the environment names one, a real one behind a proxy that injects the faults. */
 export function faultyS3Targets(): readonly FaultyS3Target[] {
-  const own = { name: 'the S3 test server', open: async () => faultyTestServer(await startS3Server()) }
+  const own = testServerTarget()
   const real = realS3()
   if (real === undefined) return [own]
   const open = async (): Promise<FaultyS3> => {
@@ -54,8 +59,12 @@ export function faultyS3Targets(): readonly FaultyS3Target[] {
   return [own, { name: `${real.name} behind a proxy`, open }]
 }
 
+export function testServerTarget(options: S3ServerOptions = {}): FaultyS3Target {
+  return { name: 'the S3 test server', open: async () => faultyTestServer(await startS3Server(options)) }
+}
+
 /** Looks straight into its memory. */
-export function faultyTestServer(server: S3TestServer): FaultyS3 {
+function faultyTestServer(server: S3TestServer): FaultyS3 {
   return {
     access: server,
     requests: server.requests,
@@ -78,8 +87,8 @@ async function behindProxy(direct: S3Access): Promise<FaultyS3> {
   return {
     access: { ...direct, endpoint: proxy.endpoint },
     requests: proxy.requests,
-    inject: proxy.inject,
-    calm: proxy.calm,
+    inject: (rule) => proxy.inject(rule),
+    calm: () => proxy.calm(),
     object: async (bucket, key) => await get(client, bucket, key),
     putObject: async (bucket, key, body) => await put(client, bucket, key, body),
     keys: async (Bucket) => {
