@@ -11,11 +11,11 @@ for (const target of s3Targets()) {
 
 function behindProxy(target: S3Target): S3Target {
   const open = async () => {
-    const { close, ...access } = await target.open()
+    const access = await target.open()
     const proxy = await startS3FaultProxy(access.endpoint)
     const closeBoth = async (): Promise<void> => {
       await proxy.close()
-      await close()
+      await access.close()
     }
     return { ...access, endpoint: proxy.endpoint, close: closeBoth }
   }

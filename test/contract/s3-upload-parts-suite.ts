@@ -121,7 +121,7 @@ export function s3UploadPartsSuite(target: FaultyS3Target): void {
         times: 2,
         fault: { kind: 'status', status: 503, code: 'SlowDown' },
       })
-      await begun.write(chunks(data))
+      expect((await begun.write(chunks(data))).offsetBytes).toBe(data.byteLength)
       await bench.expectObject(begun, data)
     })
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { faultyS3Targets, testServerTarget } from '../support/faulty-s3.ts'
 import { PART, UploadBench, chunks, uploadInfo } from './s3-upload-bench.ts'
 import { s3UploadBucketSuite } from './s3-upload-bucket-suite.ts'
+import { s3UploadConnectionSuite } from './s3-upload-connection-suite.ts'
 import { s3UploadPartsSuite } from './s3-upload-parts-suite.ts'
 import { s3UploadStateSuite } from './s3-upload-state-suite.ts'
 
@@ -14,6 +15,7 @@ for (const target of faultyS3Targets()) {
   s3UploadPartsSuite(target)
   s3UploadStateSuite(target)
   s3UploadBucketSuite(target)
+  s3UploadConnectionSuite(target)
 }
 
 describe('an upload in an S3 that only the test server can be', () => {

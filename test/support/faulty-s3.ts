@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { startS3FaultProxy } from './s3-fault-proxy.ts'
 import type { S3Access } from './s3-location.ts'
-import { createTestBucket, realS3, s3Client } from './s3-servers.ts'
+import { type S3Target, createTestBucket, realS3, s3Client } from './s3-servers.ts'
 import type { FaultRule, InjectedFault } from './s3-test-server/faults.ts'
 import {
   type S3Request,
@@ -52,11 +52,10 @@ export function faultyS3Targets(): readonly FaultyS3Target[] {
   const own = testServerTarget()
   const real = realS3()
   if (real === undefined) return [own]
-  const open = async (): Promise<FaultyS3> => {
-    const { close: _, ...direct } = await real.open()
-    return await behindProxy(direct)
-  }
-  return [own, { name: `${real.name} behind a proxy`, open }]
+  return [
+    own,
+    { name: `${real.name} behind a proxy`, open: async () => await behindProxy(await real.open()) },
+  ]
 }
 
 export function testServerTarget(options: S3ServerOptions = {}): FaultyS3Target {
@@ -81,7 +80,7 @@ function faultyTestServer(server: S3TestServer): FaultyS3 {
 }
 
 /** Looks past the proxy. */
-async function behindProxy(direct: S3Access): Promise<FaultyS3> {
+async function behindProxy(direct: Awaited<ReturnType<S3Target['open']>>): Promise<FaultyS3> {
   const proxy = await startS3FaultProxy(direct.endpoint)
   const client = s3Client(direct)
   return {
@@ -105,6 +104,7 @@ async function behindProxy(direct: S3Access): Promise<FaultyS3> {
     close: async () => {
       await proxy.close()
       client.destroy()
+      await direct.close()
     },
   }
 }
