@@ -37,7 +37,7 @@ export interface FaultyS3 {
   close(): Promise<void>
 }
 
-export interface FoundObject {
+interface FoundObject {
   readonly body: Buffer
   readonly contentType: string | undefined
 }
