@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { compiledPath, tuskerPath } from './compile-servers.ts'
 import type { Command } from './processes.ts'
 
-export type ServerName = 'stock' | 'tusker' | 'proxy' | 'tusd'
+export type ServerName = 'stock' | 'tusker' | 'tusker-plain' | 'proxy' | 'tusd'
 
 interface ServerNeeds {
   readonly port: number
@@ -45,6 +45,18 @@ const TUSKER: ServerKind = {
   unable: {},
 }
 
+/** What the checksum of every part costs. */
+const TUSKER_PLAIN: ServerKind = {
+  name: 'tusker-plain',
+  title: 'Tusker, CHECKSUM=none',
+  toCommand: (needs) => ({
+    command: process.execPath,
+    args: [tuskerPath(), 'serve'],
+    env: { ...tuskerEnv(needs), STORAGE_S3_CHECKSUM: 'none' },
+  }),
+  unable: {},
+}
+
 const PROXY: ServerKind = {
   name: 'proxy',
   title: 'pass-through (floor)',
@@ -58,7 +70,7 @@ const PROXY: ServerKind = {
 /** The servers that can be compared here: tusd only if TUSD_BINARY names it. */
 export function knownServers(): readonly ServerKind[] {
   const tusd = process.env['TUSD_BINARY']
-  return [STOCK, TUSKER, PROXY, ...(tusd === undefined || tusd === '' ? [] : [tusdKind(tusd)])]
+  return [STOCK, TUSKER, TUSKER_PLAIN, PROXY, ...(tusd === undefined || tusd === '' ? [] : [tusdKind(tusd)])]
 }
 
 function tuskerEnv({

@@ -32,7 +32,7 @@ type Handler = (store: SinkStore, call: S3Call, bucket: string, key: string) => 
 const HANDLERS: Readonly<Record<string, Handler>> = {
   CreateMultipartUpload: (store, call, bucket, key) =>
     xml(createdXml(bucket, key, store.createMultipart(key, keptHeaders(call.headers)))),
-  UploadPart: (store, call) => storePart(store, call, call.sizeBytes, { ...EMPTY, headers: { etag: ETAG } }),
+  UploadPart: (store, call) => storePart(store, call, call.sizeBytes, stored(call)),
   UploadPartCopy: (store, call) =>
     storePart(store, call, copiedBytes(store, call), xml(copiedXml('CopyPartResult'))),
   ListParts: (store, { url }) => {
@@ -50,7 +50,7 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
   ListMultipartUploads: (_store, _call, bucket) => xml(multipartsXml(bucket)),
   PutObject: (store, { headers, body, sizeBytes }, _bucket, key) => {
     store.putObject(key, { sizeBytes, body, headers: keptHeaders(headers) })
-    return { ...EMPTY, headers: { etag: ETAG } }
+    return stored({ headers })
   },
   CopyObject: (store, call, _bucket, key) => {
     const source = store.objects.get(copySourceKey(call.headers))
@@ -75,6 +75,15 @@ const HANDLERS: Readonly<Record<string, Handler>> = {
 }
 
 const EMPTY: S3Answer = { status: 200, headers: {}, body: '' }
+/** A checksum is given back, as S3 does that has verified it: what it costs the sender is part of the measurement. */
+function stored({ headers }: Pick<S3Call, 'headers'>): S3Answer {
+  const crc32 = headers['x-amz-checksum-crc32']
+  return {
+    ...EMPTY,
+    headers: { etag: ETAG, ...(typeof crc32 === 'string' && { 'x-amz-checksum-crc32': crc32 }) },
+  }
+}
+
 const NO_CONTENT: S3Answer = { status: 204, headers: {}, body: '' }
 
 /** S3 tells its operations apart by method, query and headers. */

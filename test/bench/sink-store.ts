@@ -26,7 +26,7 @@ export interface SinkStats {
   readonly finishedBytes: number
 }
 
-const SIDECAR = /\.(?:info|part)$/
+const SIDECAR = /\.(?:info|part(?:\.\d+)?)$/
 
 /** What the sink remembers: sizes, records, and what was asked of it. */
 export class SinkStore {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { faultyS3Targets } from '../support/faulty-s3.ts'
 import { type S3TestServer, startS3Server } from '../support/s3-test-server/server.ts'
 import { s3FaultSuite } from './s3-fault-suite.ts'
-import { type Probe, openProbe } from './s3-probe-context.ts'
+import { type Probe, openProbe, refusalOf } from './s3-probe-context.ts'
 import { beginMultipart } from './s3-probe-multipart-steps.ts'
 import { sendRaw } from './s3-raw-request.ts'
 
@@ -52,5 +52,14 @@ describe('a fault that only the S3 test server can have', () => {
     const list = async () => (await s3.client.send(new ListObjectsV2Command({ Bucket: s3.bucket }))).Contents
     expect((await list())?.map(({ Key }) => Key)).toEqual(['gone'])
     expect((await list())?.map(({ Key }) => Key)).toEqual(['new'])
+  })
+
+  test('clock-skew: signatures are refused by a shifted clock, which Date shows', async () => {
+    const aheadMs = -60 * 60_000
+    server.faults.inject({ operation: 'PutObject', times: 2, fault: { kind: 'clock-skew', aheadMs } })
+    expect(await refusalOf(put('a', 'x'))).toEqual({ code: 'RequestTimeTooSkewed', status: 403 })
+    // The SDK has learned the time from the refusal's Date.
+    await put('a', 'x')
+    expect(server.objects(s3.bucket).get('a')?.body.toString()).toBe('x')
   })
 })

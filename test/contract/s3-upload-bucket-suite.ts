@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createUploadId } from '../../src/core/upload-id.ts'
+import { chunksOf } from '../support/chunks.ts'
 import type { FaultyS3Target } from '../support/faulty-s3.ts'
-import { MIB, PART, UploadBench, chunks } from './s3-upload-bench.ts'
+import { MIB, PART, UploadBench } from './s3-upload-bench.ts'
 
 /** What an upload leaves in the bucket, and what it does not. */
 export function s3UploadBucketSuite(target: FaultyS3Target): void {
@@ -23,14 +24,14 @@ export function s3UploadBucketSuite(target: FaultyS3Target): void {
 
     test('S10: removing a finished upload removes its object, record and tail', async () => {
       const begun = await bench.begin(PART + 5)
-      await begun.write(chunks(randomBytes(PART + 5)))
+      await begun.write(chunksOf(randomBytes(PART + 5)))
       await bench.store.remove(begun.upload.id)
       expect(await bench.keys()).toEqual([])
     })
 
     test('S10: removing an unfinished upload leaves no parts and no tail', async () => {
       const begun = await bench.begin(3 * PART)
-      await begun.write(chunks(randomBytes(PART + 5)))
+      await begun.write(chunksOf(randomBytes(PART + 5)))
       await bench.store.remove(begun.upload.id)
       expect(await bench.keys()).toEqual([])
       await bench.expectNoRemains()
@@ -39,7 +40,7 @@ export function s3UploadBucketSuite(target: FaultyS3Target): void {
     test('S11: a length that is declared late is known to every process at once', async () => {
       const data = randomBytes(PART + 100)
       const begun = await bench.begin(undefined)
-      await begun.write(chunks(data))
+      await begun.write(chunksOf(data))
       const other = bench.openStore()
       const found = await other.open(begun.upload.id)
       expect((await found.declareLength(data.byteLength)).offsetBytes).toBe(data.byteLength)
@@ -50,7 +51,7 @@ export function s3UploadBucketSuite(target: FaultyS3Target): void {
 
     test('S14: a small upload makes no multipart upload at all; a large one is aborted if its record cannot be written', async () => {
       const small = await bench.begin(1000)
-      await small.write(chunks(randomBytes(1000)))
+      await small.write(chunksOf(randomBytes(1000)))
       expect(bench.count('CreateMultipartUpload')).toBe(0)
       bench.s3.inject({
         operation: 'PutObject',
@@ -66,7 +67,7 @@ export function s3UploadBucketSuite(target: FaultyS3Target): void {
       'S15: the object of %i bytes has the Content-Type of `filetype`',
       async (lengthBytes) => {
         const begun = await bench.begin(lengthBytes, { filetype: 'video/mp4', filename: 'ü.mp4' })
-        await begun.write(chunks(randomBytes(lengthBytes)))
+        await begun.write(chunksOf(randomBytes(lengthBytes)))
         const object = await bench.s3.object(bench.bucket, begun.upload.id)
         expect(object?.contentType).toBe('video/mp4')
       },
@@ -76,7 +77,7 @@ export function s3UploadBucketSuite(target: FaultyS3Target): void {
       'S15: a `filetype` that is no MIME type (%j) is left out, not sent on',
       async (filetype) => {
         const begun = await bench.begin(10, { filetype })
-        await begun.write(chunks(randomBytes(10)))
+        await begun.write(chunksOf(randomBytes(10)))
         expect((await bench.object(begun))?.byteLength).toBe(10)
       },
     )
@@ -95,7 +96,7 @@ export function s3UploadBucketSuite(target: FaultyS3Target): void {
 
     test('bodies have a Content-Length and no chunked framing', async () => {
       const begun = await bench.begin(2 * PART)
-      await begun.write(chunks(randomBytes(2 * PART)))
+      await begun.write(chunksOf(randomBytes(2 * PART)))
       for (const { headers } of bench.s3.requests.filter(({ operation }) => operation === 'UploadPart')) {
         expect(headers['content-length']).toBe(String(PART))
         expect(headers['transfer-encoding']).toBeUndefined()
@@ -132,7 +133,7 @@ export function s3UploadBucketSuite(target: FaultyS3Target): void {
       const found = await bench.store.open(id)
       expect(found.upload.offsetBytes).toBe(14 * MIB)
       expect(found.upload.rawMetadata).toBe(`filename ${Buffer.from('ü').toString('base64')},flag`)
-      await found.write(chunks(data.subarray(14 * MIB)))
+      await found.write(chunksOf(data.subarray(14 * MIB)))
       await bench.expectObject(found, data)
       await bench.expectNoRemains()
     })

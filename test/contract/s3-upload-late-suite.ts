@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { OpenUpload } from '../../src/core/upload-store.ts'
+import { chunksOf } from '../support/chunks.ts'
 import type { FaultyS3Target } from '../support/faulty-s3.ts'
 import type { FaultRule, InjectedFault } from '../support/s3-test-server/faults.ts'
-import { MIB, PART, UploadBench, chunks } from './s3-upload-bench.ts'
+import { MIB, PART, UploadBench } from './s3-upload-bench.ts'
 
 /** That a request which the client has given up on may still be done, when everything has long gone on. */
 export function s3UploadLateSuite(target: FaultyS3Target): void {
@@ -35,7 +36,7 @@ export function s3UploadLateSuite(target: FaultyS3Target): void {
       const data = randomBytes(2 * PART + 77)
       const begun = await bench.begin(data.byteLength)
       const late = putOff({ operation: 'UploadPart', partNumber })
-      await begun.write(chunks(data))
+      await begun.write(chunksOf(data))
       await land(late)
       await expectFinished(begun, data)
     })
@@ -44,7 +45,7 @@ export function s3UploadLateSuite(target: FaultyS3Target): void {
       const data = randomBytes(3 * PART)
       const begun = await bench.begin(data.byteLength)
       const late = putOff({ operation: 'UploadPart', partNumber: 2 })
-      await begun.write(chunks(data.subarray(0, 2 * PART)))
+      await begun.write(chunksOf(data.subarray(0, 2 * PART)))
       await land(late)
       await bench.resume(begun, data)
       await expectFinished(begun, data)
@@ -54,7 +55,7 @@ export function s3UploadLateSuite(target: FaultyS3Target): void {
       const data = randomBytes(2 * PART)
       const begun = await bench.begin(data.byteLength)
       const late = putOff({ operation: 'CompleteMultipartUpload' })
-      await begun.write(chunks(data))
+      await begun.write(chunksOf(data))
       await land(late)
       await expectFinished(begun, data)
     })
@@ -62,7 +63,7 @@ export function s3UploadLateSuite(target: FaultyS3Target): void {
     test('the Complete of a removed upload brings nothing back', async () => {
       const begun = await bench.begin(2 * PART)
       const late = putOff({ operation: 'CompleteMultipartUpload' })
-      await begun.write(chunks(randomBytes(2 * PART)))
+      await begun.write(chunksOf(randomBytes(2 * PART)))
       await bench.store.remove(begun.upload.id)
       await land(late)
       expect(await bench.keys()).toEqual([])
@@ -72,7 +73,7 @@ export function s3UploadLateSuite(target: FaultyS3Target): void {
     test('parts of a removed upload bring nothing back', async () => {
       const begun = await bench.begin(3 * PART)
       const late = putOff({ operation: 'UploadPart', partNumber: 1 })
-      await begun.write(chunks(randomBytes(PART + 1)))
+      await begun.write(chunksOf(randomBytes(PART + 1)))
       await bench.store.remove(begun.upload.id)
       await land(late)
       expect(await bench.keys()).toEqual([])
@@ -83,7 +84,7 @@ export function s3UploadLateSuite(target: FaultyS3Target): void {
       const data = randomBytes(2 * PART)
       const begun = await bench.begin(data.byteLength)
       const late = putOff({ operation: 'PutObject', key: (key) => key.endsWith('.part') })
-      await begun.write(chunks(data.subarray(0, PART + MIB)))
+      await begun.write(chunksOf(data.subarray(0, PART + MIB)))
       await bench.resume(begun, data)
       await land(late)
       await expectFinished(begun, data)
@@ -93,7 +94,7 @@ export function s3UploadLateSuite(target: FaultyS3Target): void {
       const data = randomBytes(3 * PART)
       const begun = await bench.begin(data.byteLength)
       const late = putOff({ operation: 'PutObject', key: (key) => key.endsWith('.part') })
-      await begun.write(chunks(data.subarray(0, MIB)))
+      await begun.write(chunksOf(data.subarray(0, MIB)))
       await bench.resume(begun, data.subarray(0, PART + MIB))
       await land(late)
       const found = await bench.openStore().open(begun.upload.id)

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { chunksOf } from '../support/chunks.ts'
 import type { FaultyS3Target } from '../support/faulty-s3.ts'
-import { PART, UploadBench, chunks } from './s3-upload-bench.ts'
+import { PART, UploadBench } from './s3-upload-bench.ts'
 
 /** What becomes of the parts of an upload, and of the object that they make, when requests fail. */
 export function s3UploadPartsSuite(target: FaultyS3Target): void {
@@ -23,7 +24,7 @@ export function s3UploadPartsSuite(target: FaultyS3Target): void {
         times: 50,
         fault: { kind: 'status', status: 403, code: 'AccessDenied' },
       })
-      await expect(begun.write(chunks(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
+      await expect(begun.write(chunksOf(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
       await bench.s3.calm()
 
       const found = await bench.store.open(begun.upload.id)
@@ -42,13 +43,13 @@ export function s3UploadPartsSuite(target: FaultyS3Target): void {
         times: 50,
         fault: { kind: 'status', status: 403, code: 'AccessDenied' },
       })
-      await expect(begun.write(chunks(first))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
+      await expect(begun.write(chunksOf(first))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
       await bench.s3.calm()
 
       // A client may send other bytes than before from the offset on: nobody told it that they had been stored.
       const second = Buffer.concat([first.subarray(0, PART), randomBytes(5 * PART)])
       const found = await bench.store.open(begun.upload.id)
-      await found.write(chunks(second.subarray(PART, 2 * PART)))
+      await found.write(chunksOf(second.subarray(PART, 2 * PART)))
       expect((await bench.store.open(begun.upload.id)).upload.offsetBytes).toBe(2 * PART)
       await bench.resume(begun, second)
       await bench.expectObject(begun, second)
@@ -62,7 +63,7 @@ export function s3UploadPartsSuite(target: FaultyS3Target): void {
         partNumber: 3,
         fault: { kind: 'stall', ms: 300, afterwards: 'reset' },
       })
-      const done = await begun.write(chunks(data))
+      const done = await begun.write(chunksOf(data))
       expect(done.offsetBytes).toBe(data.byteLength)
       await bench.expectObject(begun, data)
     })
@@ -76,7 +77,7 @@ export function s3UploadPartsSuite(target: FaultyS3Target): void {
         const data = randomBytes(2 * PART + 9)
         const begun = await bench.begin(data.byteLength)
         bench.s3.inject({ operation: 'CompleteMultipartUpload', times: 5, fault })
-        await expect(begun.write(chunks(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_UNAVAILABLE' })
+        await expect(begun.write(chunksOf(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_UNAVAILABLE' })
         expect(await bench.object(begun)).toBeUndefined()
         await bench.s3.calm()
 
@@ -96,7 +97,7 @@ export function s3UploadPartsSuite(target: FaultyS3Target): void {
         times: 100,
         fault: { kind: 'status', status: 403, code: 'AccessDenied' },
       })
-      await expect(begun.write(chunks(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
+      await expect(begun.write(chunksOf(data))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
       await expect(bench.store.open(begun.upload.id)).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
     })
 
@@ -106,7 +107,7 @@ export function s3UploadPartsSuite(target: FaultyS3Target): void {
         bench.s3.inject({ operation, fault: { kind: 'answer-lost' } })
         const data = randomBytes(2 * PART + 77)
         const begun = await bench.begin(data.byteLength)
-        await begun.write(chunks(data.subarray(0, PART + 1)))
+        await begun.write(chunksOf(data.subarray(0, PART + 1)))
         await bench.resume(begun, data)
         await bench.expectObject(begun, data)
         expect((await bench.store.open(begun.upload.id)).upload.offsetBytes).toBe(data.byteLength)
@@ -121,7 +122,7 @@ export function s3UploadPartsSuite(target: FaultyS3Target): void {
         times: 2,
         fault: { kind: 'status', status: 503, code: 'SlowDown' },
       })
-      expect((await begun.write(chunks(data))).offsetBytes).toBe(data.byteLength)
+      expect((await begun.write(chunksOf(data))).offsetBytes).toBe(data.byteLength)
       await bench.expectObject(begun, data)
     })
 
@@ -133,13 +134,13 @@ export function s3UploadPartsSuite(target: FaultyS3Target): void {
         fault: { kind: 'status', status: 403, code: 'AccessDenied' },
       })
       for (let i = 0; i < 61; i += 1) {
-        await expect((await bench.begin(data.byteLength)).write(chunks(data))).rejects.toMatchObject({
+        await expect((await bench.begin(data.byteLength)).write(chunksOf(data))).rejects.toMatchObject({
           code: 'ERR_STORAGE_REJECTED',
         })
       }
       await bench.s3.calm()
       const begun = await bench.begin(data.byteLength)
-      await begun.write(chunks(data))
+      await begun.write(chunksOf(data))
       await bench.expectObject(begun, data)
     })
   })

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createUploadId } from '../../src/core/upload-id.ts'
+import { chunksOf } from '../support/chunks.ts'
 import type { FaultyS3Target } from '../support/faulty-s3.ts'
-import { MIB, PART, UploadBench, chunks } from './s3-upload-bench.ts'
+import { MIB, PART, UploadBench } from './s3-upload-bench.ts'
 
 /** What is said of an upload, and what of its bytes is kept, when the store fails or has lost something. */
 export function s3UploadStateSuite(target: FaultyS3Target): void {
@@ -18,7 +19,7 @@ export function s3UploadStateSuite(target: FaultyS3Target): void {
     test('S3: a multipart upload that was aborted from outside is gone, not complete', async () => {
       const data = randomBytes(3 * PART)
       const begun = await bench.begin(data.byteLength)
-      await begun.write(chunks(data.subarray(0, PART)))
+      await begun.write(chunksOf(data.subarray(0, PART)))
       await bench.s3.abortMultipartUpload(bench.bucket, begun.upload.id)
       await expect(bench.store.open(begun.upload.id)).rejects.toMatchObject({
         code: 'ERR_UPLOAD_GONE',
@@ -30,7 +31,7 @@ export function s3UploadStateSuite(target: FaultyS3Target): void {
 
     test('S3: an upload of unknown length that was aborted from outside is gone, not an internal error', async () => {
       const begun = await bench.begin(undefined)
-      await begun.write(chunks(randomBytes(PART + 1)))
+      await begun.write(chunksOf(randomBytes(PART + 1)))
       await bench.s3.abortMultipartUpload(bench.bucket, begun.upload.id)
       await expect(bench.store.open(begun.upload.id)).rejects.toMatchObject({ code: 'ERR_UPLOAD_GONE' })
     })
@@ -40,7 +41,7 @@ export function s3UploadStateSuite(target: FaultyS3Target): void {
       async (operation) => {
         const data = randomBytes(2 * PART)
         const begun = await bench.begin(data.byteLength)
-        await begun.write(chunks(data.subarray(0, 3 * MIB)))
+        await begun.write(chunksOf(data.subarray(0, 3 * MIB)))
         const found = await bench.store.open(begun.upload.id)
         bench.s3.inject({
           operation,
@@ -48,7 +49,7 @@ export function s3UploadStateSuite(target: FaultyS3Target): void {
           fault: { kind: 'status', status: 403, code: 'AccessDenied' },
         })
         const rest = operation === 'PutObject' ? data.subarray(3 * MIB, 4 * MIB) : data.subarray(3 * MIB)
-        await expect(found.write(chunks(rest))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
+        await expect(found.write(chunksOf(rest))).rejects.toMatchObject({ code: 'ERR_STORAGE_REJECTED' })
         await bench.s3.calm()
         const again = await bench.store.open(begun.upload.id)
         expect(again.upload.offsetBytes).toBeGreaterThanOrEqual(3 * MIB)
@@ -61,7 +62,7 @@ export function s3UploadStateSuite(target: FaultyS3Target): void {
     test('S4: a tail whose bytes are in a part by now, because the process died before replacing it, counts once', async () => {
       const data = randomBytes(3 * PART)
       const begun = await bench.begin(data.byteLength)
-      await begun.write(chunks(data.subarray(0, 3 * MIB)))
+      await begun.write(chunksOf(data.subarray(0, 3 * MIB)))
       const found = await bench.store.open(begun.upload.id)
       // The part that holds the tail's bytes arrives, the new tail never does: as if the process had died in between.
       bench.s3.inject({
@@ -69,7 +70,7 @@ export function s3UploadStateSuite(target: FaultyS3Target): void {
         times: 50,
         fault: { kind: 'status', status: 403, code: 'AccessDenied' },
       })
-      await expect(found.write(chunks(data.subarray(3 * MIB, PART + MIB)))).rejects.toMatchObject({
+      await expect(found.write(chunksOf(data.subarray(3 * MIB, PART + MIB)))).rejects.toMatchObject({
         code: 'ERR_STORAGE_REJECTED',
       })
       await bench.s3.calm()
@@ -118,7 +119,7 @@ export function s3UploadStateSuite(target: FaultyS3Target): void {
       setTimeout(() => controller.abort(), 100)
       const started = Date.now()
       await expect(
-        begun.write(chunks(randomBytes(2 * PART)), { signal: controller.signal }),
+        begun.write(chunksOf(randomBytes(2 * PART)), { signal: controller.signal }),
       ).rejects.toMatchObject({
         code: 'ERR_STORAGE_UNAVAILABLE',
       })

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { chunksOf } from '../support/chunks.ts'
 import { faultyS3Targets, testServerTarget } from '../support/faulty-s3.ts'
-import { PART, UploadBench, chunks, uploadInfo } from './s3-upload-bench.ts'
+import { PART, UploadBench, uploadInfo } from './s3-upload-bench.ts'
 import { s3UploadBucketSuite } from './s3-upload-bucket-suite.ts'
 import { s3UploadConnectionSuite } from './s3-upload-connection-suite.ts'
 import { s3UploadLateSuite } from './s3-upload-late-suite.ts'
@@ -32,11 +33,11 @@ describe('an upload in an S3 that only the test server can be', () => {
   test('S7: a listing that lacks parts never makes an object: the bytes are asked for again', async () => {
     const data = randomBytes(3 * PART)
     const begun = await bench.begin(data.byteLength)
-    await begun.write(chunks(data.subarray(0, 2 * PART)))
+    await begun.write(chunksOf(data.subarray(0, 2 * PART)))
     bench.s3.inject({ operation: 'ListParts', fault: { kind: 'stale-listing', writesAgo: 2 } })
     const stale = await bench.store.open(begun.upload.id)
     expect(stale.upload.offsetBytes).toBeLessThanOrEqual(2 * PART)
-    await stale.write(chunks(data.subarray(stale.upload.offsetBytes)))
+    await stale.write(chunksOf(data.subarray(stale.upload.offsetBytes)))
     await bench.expectObject(begun, data)
   })
 
@@ -48,8 +49,8 @@ describe('an upload in an S3 that only the test server can be', () => {
     })
     for (const lengthBytes of [10, 2 * PART + 1]) {
       const begun = await encrypted.begin(uploadInfo(lengthBytes))
-      await begun.write(chunks(randomBytes(lengthBytes - 1)))
-      await begun.write(chunks(randomBytes(1)))
+      await begun.write(chunksOf(randomBytes(lengthBytes - 1)))
+      await begun.write(chunksOf(randomBytes(1)))
     }
     const creating = bench.s3.requests.filter(({ operation }) =>
       ['PutObject', 'CreateMultipartUpload'].includes(operation),
@@ -71,7 +72,7 @@ describe('an upload in an S3 that only the test server can be', () => {
     const other = await UploadBench.open(testServerTarget({ quirks }))
     const { upload } = await other.begin(2 * PART)
     const data = randomBytes(2 * PART)
-    await (await other.store.open(upload.id)).write(chunks(data))
+    await (await other.store.open(upload.id)).write(chunksOf(data))
     expect((await other.store.open(upload.id)).upload.offsetBytes).toBe(2 * PART)
     await other.store.remove(upload.id)
     expect(await other.keys()).toEqual([])

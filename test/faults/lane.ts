@@ -26,6 +26,7 @@ export class Lane {
   readonly #listener: { current: Listener }
   #server: RunningServer
   #restart: Promise<void> = Promise.resolve()
+  #isDown = false
 
   private constructor(parts: {
     s3: S3TestServer
@@ -39,7 +40,11 @@ export class Lane {
     this.#directory = parts.directory
     this.#server = parts.server
     this.#listener = parts.listener
+    // Whoever interrupts the harness gets no servers that go on for ever.
+    process.on('exit', this.#abandon)
   }
+
+  readonly #abandon = (): void => this.#server.signal('SIGKILL')
 
   static async open(): Promise<Lane> {
     const listener = { current: NOBODY }
@@ -82,16 +87,20 @@ export class Lane {
     return this.#server.output()
   }
 
-  /** kill -9, at once; `ready` waits for the restart. */
+  /** kill -9, at once, unless it is down already; `ready` waits for the restart. */
   kill(downMs: number): void {
-    const killed = this.#server.kill9()
+    if (this.#isDown) return
+    this.#isDown = true
     this.line.setServerPort(undefined)
-    this.#restart = this.#restart.then(async () => {
-      await killed
-      await sleep(downMs)
-      this.#server = await startTusker(this.s3, this.#directory)
-      this.line.setServerPort(this.#server.port)
-    })
+    this.#restart = this.#start(this.#server.kill9(), downMs)
+  }
+
+  async #start(killed: Promise<void>, downMs: number): Promise<void> {
+    await killed
+    await sleep(downMs)
+    this.#server = await startTusker(this.s3, this.#directory)
+    this.#isDown = false
+    this.line.setServerPort(this.#server.port)
   }
 
   /** Resolves when Tusker runs, also after a kill. */
@@ -103,10 +112,9 @@ export class Lane {
     return await readdir(join(this.#directory, 'tmp'))
   }
 
-  /** Forgets whatever a failed run has left. */
+  /** Forgets whatever a run has left, in memory too: the test server remembers what was overwritten. */
   wipe(): void {
-    this.objects.clear()
-    for (const { key } of this.multipartUploads) this.abortMultipartUpload(key)
+    this.s3.emptyBucket(BUCKET)
     this.s3.clearRequests()
   }
 
@@ -114,6 +122,7 @@ export class Lane {
     await this.ready()
     this.s3.faults.clear()
     await this.#server.kill9()
+    process.off('exit', this.#abandon)
     await this.line.close()
     await this.s3.close()
     await rm(this.#directory, { recursive: true, force: true })

@@ -75,7 +75,8 @@ function forward(client: Socket, state: State, sockets: Set<Socket>): void {
   const server = connect({ port: state.port, host: '127.0.0.1', noDelay: true })
   track(server, sockets)
   client.on('close', () => server.destroy())
-  server.on('close', () => client.destroy())
+  // After a clean end, what was forwarded is still on its way to the client.
+  server.on('close', () => void (server.readableEnded ? client.end() : client.destroy()))
   client.on('data', (chunk: Buffer) => {
     state.clientBytes += chunk.byteLength
     state.onClientBytes(state.clientBytes)

@@ -11,7 +11,7 @@ export type Moment =
   | { readonly atS3Request: number; readonly phase: 'arrives' | 'answered' }
 
 /** What happens from outside while a client uploads. */
-export type Incident =
+type Incident =
   | { readonly what: 'kill'; readonly downMs: number }
   /** Every connection of the client is reset. */
   | { readonly what: 'cut' }
@@ -39,16 +39,20 @@ export interface RunPlan {
 
 export function makePlan(seed: number, hazards: ReadonlySet<Hazard>): RunPlan {
   const random = new Random(seed)
-  const sizeBytes = chooseSize(random)
+  const faults = Array.from({ length: chooseFaultCount(random) }, () => planFault(random, hazards))
+  // A part can only fail among its siblings if there are some, and if one request brings them.
+  const siblings = Math.max(0, ...faults.map(({ partNumber = -2 }) => partNumber + 2))
+  const sizeBytes = Math.max(chooseSize(random), siblings * PART_BYTES - random.integer(0, PART_BYTES - 1))
   return {
     seed,
     sizeBytes,
     client: random.chance(0.4) ? 'tus-js-client' : 'raw',
-    chunkSizeBytes: chooseChunkSize(random, sizeBytes),
+    chunkSizeBytes:
+      siblings > 0 && random.chance(0.7) ? Number.POSITIVE_INFINITY : chooseChunkSize(random, sizeBytes),
     deferLength: random.chance(0.25),
     uploadDuringCreation: random.chance(0.35),
     clockAheadMs: hazards.has('clock-skew') && random.chance(0.06) ? chooseSkew(random) : 0,
-    faults: Array.from({ length: chooseFaultCount(random) }, () => planFault(random, hazards)),
+    faults,
     incidents: planIncidents(random, sizeBytes),
   }
 }

@@ -17,7 +17,7 @@ export interface PlannedFault {
 /**
  * Faults that contradict what S3 promises, or that wait for the engine to learn them; off unless asked for.
  * - stale-listing: S3 is strongly consistent since 2020; some compatible stores are not.
- * - lying-404: "there is no such key or upload" although there is.
+ * - lying-404: "there is no such key or upload" although there is: S3 never says that, and nothing can be held against it.
  * - late-put: a PutObject that timed out lands after a newer one of the same key.
  * - clock-skew: the store's clock is off by more than the 15 minutes that signatures allow.
  */
@@ -34,6 +34,40 @@ const LATE_MS = 1_600
 export const LATEST_MS = 2_000
 
 export function planFault(random: Random, hazards: ReadonlySet<Hazard>): PlannedFault {
+  return random.chance(0.25) ? planLastingFault(random) : planPassingFault(random, hazards)
+}
+
+/**
+ * What retries do not get over: a part that fails while its siblings are stored, a Complete that never works, a record
+ * that can't be written. Chance would have it too rarely.
+ */
+function planLastingFault(random: Random): PlannedFault {
+  const operation = random.weighted([
+    [4, 'UploadPart'],
+    [3, 'CompleteMultipartUpload'],
+    [2, 'PutObject'],
+    [1, 'CreateMultipartUpload'],
+    [1, 'DeleteObject'],
+  ])
+  // The engine tries again after a 500, not after a 403.
+  const isFinal = random.chance(0.5)
+  return {
+    operation,
+    target: undefined,
+    partNumber: operation === 'UploadPart' ? random.integer(1, 3) : undefined,
+    skip: random.pick([0, 0, 1]),
+    times: isFinal ? random.integer(1, 2) : random.integer(5, 10),
+    fault: isFinal
+      ? { kind: 'status', status: 403, code: 'AccessDenied' }
+      : random.pick<Fault>([
+          { kind: 'status', status: 500, code: 'InternalError' },
+          { kind: 'reset-after-body' },
+          { kind: 'answer-lost' },
+        ]),
+  }
+}
+
+function planPassingFault(random: Random, hazards: ReadonlySet<Hazard>): PlannedFault {
   const operation = random.weighted<string | undefined>([
     [6, 'UploadPart'],
     [3, 'CompleteMultipartUpload'],
@@ -113,6 +147,7 @@ function specialFaults(
           ? [{ kind: 'stale-listing', writesAgo: random.integer(1, 2) } as const]
           : []),
       ]
+    case undefined:
     default:
       return []
   }
@@ -161,5 +196,5 @@ export function toRule({ operation, target, partNumber, skip, times, fault }: Pl
 
 function targetOf(key: string): Target {
   if (key.endsWith('.info')) return 'record'
-  return key.endsWith('.part') ? 'tail' : 'object'
+  return key.includes('.part') ? 'tail' : 'object'
 }

@@ -33,12 +33,15 @@ export async function runMany(options: ManyRuns): Promise<RunReport[]> {
   return reports.toSorted((a, b) => a.plan.seed - b.plan.seed)
 }
 
+/** One fault can show in a hundred answers. */
+const MAX_VIOLATIONS = 12
+
 /** Why a run failed, and how to see it again. */
 export function describeFailure({ plan, violations }: RunReport, hazards: ReadonlySet<Hazard>): string {
   const flags = hazards.size === 0 ? '' : ` --hazards ${[...hazards].join(',')}`
   return [
     `Seed ${plan.seed} broke a promise:`,
-    ...violations.map((violation) => `  - ${violation}`),
+    ...[...new Set(violations)].slice(0, MAX_VIOLATIONS).map((violation) => `  - ${violation}`),
     `  plan: ${describePlan(plan)}`,
     `  again: npm run faults -- --replay ${plan.seed}${flags}`,
   ].join('\n')

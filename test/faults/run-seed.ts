@@ -30,6 +30,8 @@ export interface RunReport {
 
 const CLIENT_DEADLINE_MS = 120_000
 const DELETE_UNDER_FAULTS_MS = 3_000
+const QUIET_MS = 100
+const QUIET_DEADLINE_MS = 5_000
 
 /** Does one run on a lane that nobody else uses, and leaves the lane clean. */
 export async function runSeed(lane: Lane, seed: number, hazards: ReadonlySet<Hazard>): Promise<RunReport> {
@@ -144,7 +146,17 @@ class SeedRun {
       ({ planned: { fault }, injected }) => injected.hits > 0 && fault.kind === 'apply-later',
     )
     if (isLate) await sleep(LATEST_MS)
+    await this.#quiet()
     this.#log.push(`${Date.now() - this.#startedMs} * all faults lifted`)
+  }
+
+  /** Requests whose client is gone may still be served. */
+  async #quiet(): Promise<void> {
+    const deadline = Date.now() + QUIET_DEADLINE_MS
+    for (let seen = -1; seen !== this.#lane.s3.requests.length && Date.now() < deadline;) {
+      seen = this.#lane.s3.requests.length
+      await sleep(QUIET_MS)
+    }
   }
 
   /** A kill, or a failure of what writes the new id down. */

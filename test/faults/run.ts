@@ -15,6 +15,9 @@ const { values } = parseArgs({
   },
 })
 
+// Node ends without its exit handlers otherwise, and the servers would live on.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 const isReplay = values.replay !== undefined
 const hazards = new Set(
   HAZARDS.filter((hazard): hazard is Hazard => values.hazards.split(',').includes(hazard)),

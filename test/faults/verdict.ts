@@ -20,9 +20,10 @@ export async function judge(trial: Trial, result: ClientResult): Promise<number>
   const { lane, watch } = trial
   trial.named.lookAtAll()
   const lastId = result.url === undefined ? undefined : idOf(result.url)
-  if (result.outcome === 'success' && lastId !== undefined)
+  const isDeleted = watch.uploads.get(lastId ?? '')?.isDeleted === true
+  if (result.outcome === 'success' && lastId !== undefined && !isDeleted)
     watch.requireObject(lastId, 'The client reported success')
-  for (const upload of [...watch.uploads.values()]) {
+  for (const upload of watch.uploads.values()) {
     if (!upload.isDeleted)
       await (upload.id === lastId ? judgeLast(trial, upload) : judgeAbandoned(trial, upload))
     await requireDeletion(trial, upload)
@@ -70,13 +71,14 @@ async function requireDeletion({ watch }: Trial, { url, id, isDeleted }: Watched
   if (head?.status !== 404) watch.violated(`HEAD of a deleted upload: ${head?.status}`)
 }
 
-/** Uploads whose Location got lost with the answer: their records name them, so that they can expire. */
+/** Uploads whose Location got lost with the answer can be found by their keys, and expire or be deleted. */
 async function deleteUnknown({ lane, watch }: Trial): Promise<void> {
-  for (const key of [...lane.objects.keys()]) {
-    if (!key.endsWith('.info')) continue
-    const url = `${lane.uploadsUrl}/s3/${key.slice(0, -'.info'.length)}`
-    const end = await deletePlainly({ watch, url })
-    if (end !== 'deleted') watch.violated(`DELETE of ${key}, which no client knows: ${end}`)
+  const ids = new Set([...lane.objects.keys()].map((key) => key.replace(/\..*$/, '')))
+  for (const id of ids) {
+    // What is left of one that was deleted is for the look at the remains.
+    if (watch.uploads.has(id)) continue
+    const end = await deletePlainly({ watch, url: `${lane.uploadsUrl}/s3/${id}` })
+    if (end !== 'deleted') watch.violated(`DELETE of ${id}, which no client knows: ${end}`)
   }
 }
 

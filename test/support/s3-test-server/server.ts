@@ -41,6 +41,8 @@ export interface S3TestServer extends Credentials {
   multipartUploads(bucket: string): MultipartUpload[]
   /** Aborts what is open for a key, as a lifecycle rule would. */
   abortMultipartUpload(bucket: string, key: string): void
+  /** As it was when it was made: what was in it is forgotten, its past too. */
+  emptyBucket(name: string): void
   readonly faults: FaultPlan
   close(): Promise<void>
 }
@@ -93,7 +95,7 @@ function createContext({ log, arrived }: S3ServerOptions, executor: Executor): C
 
 type Inspection = Pick<
   S3TestServer,
-  'requests' | 'clearRequests' | 'objects' | 'multipartUploads' | 'abortMultipartUpload'
+  'requests' | 'clearRequests' | 'objects' | 'multipartUploads' | 'abortMultipartUpload' | 'emptyBucket'
 >
 
 function inspection({ requests }: Context, { buckets }: Executor): Inspection {
@@ -107,6 +109,7 @@ function inspection({ requests }: Context, { buckets }: Executor): Inspection {
       const { uploads } = known(buckets, name)
       for (const upload of uploads.values()) if (upload.key === key) uploads.delete(upload.uploadId)
     },
+    emptyBucket: (name) => void buckets.set(name, createBucket(name)),
   }
 }
 

@@ -4,14 +4,19 @@ import type { Payload } from '../../buffers/payload.ts'
 import type { S3Bucket } from './bucket.ts'
 import type { RunningChecksum } from './checksum.ts'
 import { objectContentType } from './content-type.ts'
-import { type MultipartUpload, type StoredPart, completeMultipartUpload } from './multipart-calls.ts'
+import {
+  type MultipartUpload,
+  type StoredPart,
+  abortMultipartUpload,
+  completeMultipartUpload,
+} from './multipart-calls.ts'
 import { findObject } from './object-calls.ts'
 import { objectRecordOf } from './object-record.ts'
 import { putObject, uploadPart } from './payload-calls.ts'
 import { COMPLETE, partsEndBytes } from './upload-progress.ts'
 import { writeRecord } from './upload-record.ts'
 import type { UploadState } from './upload-state.ts'
-import { deleteTail } from './upload-tail.ts'
+import { clearTail } from './upload-tail.ts'
 
 /** What comes after the parts. */
 export interface LastBytes {
@@ -34,13 +39,15 @@ export async function finishUpload(
   const { id, lengthBytes } = record.info
   requireLength(partsEndBytes(progress) + last.payload.sizeBytes, lengthBytes)
   const multipart = multipartOf(state)
-  if (multipart === undefined) {
+  if (multipart === undefined || lengthBytes === 0) {
     await putWhole(bucket, state, last, options)
+    // A multipart upload can't make an empty object of no parts.
+    if (multipart) await abortMultipartUpload(bucket, multipart, options)
   } else {
     const parts = [...progress.parts, ...(await lastPart(bucket, multipart, state, last, options))]
     await complete(bucket, multipart, parts, options)
   }
-  await deleteTail(bucket, id, progress.tailObjects, options)
+  await clearTail(bucket, id, progress.tailObjects, options)
   return { record, isRecorded: true, progress: COMPLETE }
 }
 
@@ -50,10 +57,10 @@ function requireLength(storedBytes: number, lengthBytes: number | undefined): vo
   }
 }
 
-/** Undefined for an upload without parts. */
-function multipartOf({ record, progress }: UploadState): MultipartUpload | undefined {
+/** Undefined for an upload that needs none. */
+function multipartOf({ record }: UploadState): MultipartUpload | undefined {
   const { info, multipartId, checksumAlgorithm } = record
-  if (progress.parts.length === 0 || multipartId === undefined) return undefined
+  if (multipartId === undefined) return undefined
   return { key: info.id, uploadId: multipartId, checksumAlgorithm }
 }
 

@@ -4,6 +4,25 @@ import type { S3Bucket } from './bucket.ts'
 import { objectContentType } from './content-type.ts'
 import { type MultipartUpload, abortMultipartUpload, createMultipartUpload } from './multipart-calls.ts'
 import { type UploadRecord, readRecord, writeRecord } from './upload-record.ts'
+import type { UploadContext, UploadState } from './upload-state.ts'
+
+/**
+ * Writes an upload down. What may need more than one part gets its multipart upload at once: its id must be in the
+ * first record, since a write of that, given up as timed out, could still arrive after a second one and undo it.
+ */
+export async function recordUpload(
+  { bucket, partSizeBytes }: Pick<UploadContext, 'bucket' | 'partSizeBytes'>,
+  state: UploadState,
+  options: CallOptions,
+): Promise<UploadState> {
+  if (state.isRecorded) return state
+  const { record } = state
+  const { lengthBytes } = record.info
+  const needsParts = lengthBytes === undefined || lengthBytes > partSizeBytes
+  if (needsParts) return { ...state, record: await startMultipart(bucket, record, options), isRecorded: true }
+  await writeRecord(bucket, record, options)
+  return { ...state, isRecorded: true }
+}
 
 export type MultipartRecord = UploadRecord & { readonly multipartId: string }
 

@@ -12,6 +12,10 @@ import { MAX_TAIL_PIECES, type UploadTail, findFirstPiece, findTail } from './up
 export interface UploadProgress {
   /** Whether the object is there, with the right size. */
   readonly isComplete: boolean
+  /** Its size, once it is there. */
+  readonly objectBytes?: number | undefined
+  /** Whether its multipart upload is there all the same. */
+  readonly isMultipartOpen?: boolean | undefined
   /** The parts from number 1 up to the first gap: only these count. */
   readonly parts: readonly StoredPart[]
   /** Numbers after a gap: sent, but never acknowledged, since a part before them is missing. */
@@ -53,8 +57,10 @@ export async function findProgress(
   ])
   const found = { ...splitAtGap(listed ?? []), tailObjects: first === undefined ? 0 : MAX_TAIL_PIECES }
   const endBytes = partsEndBytes(found)
-  if (await mayBeComplete(bucket, record, { endBytes, wereListed: listed !== undefined, options })) {
-    return { ...found, isComplete: true, tail: undefined }
+  const objectBytes = await findWhole(bucket, record, { endBytes, wereListed: listed !== undefined, options })
+  if (objectBytes !== undefined) {
+    const isMultipartOpen = record.multipartId !== undefined && listed !== undefined
+    return { ...found, isComplete: true, objectBytes, isMultipartOpen, tail: undefined }
   }
   if (listed === undefined) throw gone(record)
   const tail = first && (await findTail(bucket, id, { first, partsEndBytes: endBytes }, options))
@@ -78,19 +84,21 @@ async function findParts(
   }
 }
 
-/** An upload is complete only if the object is there, with its length: no answer about parts is taken for it. */
-async function mayBeComplete(
+/**
+ * The size of the object, if it makes the upload complete: it is there, and has its length. No answer about parts is
+ * taken for it. A record without a length may be an old one that arrived late; then the object is what counts.
+ */
+async function findWhole(
   bucket: S3Bucket,
   { info, multipartId }: UploadRecord,
   seen: { readonly endBytes: number; readonly wereListed: boolean; readonly options: CallOptions },
-): Promise<boolean> {
+): Promise<number | undefined> {
   const { lengthBytes } = info
-  if (lengthBytes === undefined) return false
   // Swift goes on listing the parts of a completed upload, hence the look when all of them are there.
-  const worthALook = multipartId === undefined || !seen.wereListed || seen.endBytes >= lengthBytes
-  if (!worthALook) return false
+  const areAllThere = lengthBytes !== undefined && seen.endBytes >= lengthBytes
+  if (multipartId !== undefined && seen.wereListed && !areAllThere) return undefined
   const object = await findObject(bucket, info.id, seen.options)
-  return object?.sizeBytes === lengthBytes
+  return lengthBytes === undefined || object?.sizeBytes === lengthBytes ? object?.sizeBytes : undefined
 }
 
 /** An empty part is none: it marks a number whose bytes were given up (write-parts.ts). */

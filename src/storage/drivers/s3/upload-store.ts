@@ -18,17 +18,18 @@ import type { BufferSpace } from '../../buffers/part-buffer.ts'
 import { S3Bucket } from './bucket.ts'
 import { clientConfig, createAgents } from './client.ts'
 import { listUploads } from './list-uploads.ts'
+import { abortMultipartUpload } from './multipart-calls.ts'
 import { readObject } from './object-calls.ts'
 import { S3OpenUpload } from './open-upload.ts'
 import type { S3Options } from './options.ts'
-import { MAX_PARTS, MAX_UPLOAD_BYTES, MIN_PART_BYTES, partCountOf } from './part-plan.ts'
+import { MAX_PARTS, MAX_UPLOAD_BYTES, MIN_PART_BYTES } from './part-plan.ts'
 import { RememberedUploads } from './remembered-uploads.ts'
 import { removeUpload } from './remove-upload.ts'
-import { startMultipart } from './start-multipart.ts'
-import { COMPLETE, NO_PROGRESS, findProgress } from './upload-progress.ts'
-import { findRecord, recordOf, writeRecord } from './upload-record.ts'
+import { recordUpload } from './start-multipart.ts'
+import { COMPLETE, NO_PROGRESS, type UploadProgress, findProgress } from './upload-progress.ts'
+import { type UploadRecord, findRecord, recordOf } from './upload-record.ts'
 import type { UploadContext, UploadState } from './upload-state.ts'
-import { deleteTail } from './upload-tail.ts'
+import { clearTail } from './upload-tail.ts'
 
 const MAX_CONCURRENT_PART_UPLOADS = 60
 
@@ -82,18 +83,9 @@ export class S3UploadStore extends S3Store implements UploadStore {
       await begun.finishIfStored(options)
       return begun
     }
-    const begun = bodyFollows ? state : await this.#recorded(state, options)
+    const begun = bodyFollows ? state : await recordUpload(this.#context, state, options)
     if (begun.isRecorded) this.#context.remembered.keep(begun)
     return new S3OpenUpload(this.#context, begun)
-  }
-
-  /** What is known to need more than one part gets its multipart upload at once: one record written, not two. */
-  async #recorded({ record, progress }: UploadState, options: CallOptions): Promise<UploadState> {
-    const needsParts = partCountOf(record.info.lengthBytes, this.preferredPartSize) > 1
-    if (needsParts)
-      return { record: await startMultipart(this.s3, record, options), isRecorded: true, progress }
-    await writeRecord(this.s3, record, options)
-    return { record, isRecorded: true, progress }
   }
 
   async open(id: UploadId, { isContinued = false, ...options }: OpenOptions = {}): Promise<S3OpenUpload> {
@@ -111,9 +103,26 @@ export class S3UploadStore extends S3Store implements UploadStore {
     if (isInObject) return { record, isRecorded: true, progress: COMPLETE }
     const progress = await findProgress(this.s3, record, options)
     if (!progress.isComplete) return { record, isRecorded: true, progress }
-    // Left by a process that died between the object and this.
-    await deleteTail(this.s3, id, progress.tailObjects, options)
-    return { record, isRecorded: true, progress: COMPLETE }
+    await this.#clearRemains(record, progress, options)
+    const lengthBytes = record.info.lengthBytes ?? progress.objectBytes
+    return {
+      record: { ...record, info: { ...record.info, lengthBytes } },
+      isRecorded: true,
+      progress: COMPLETE,
+    }
+  }
+
+  /** What a process left that died between making the object and this; if it can't be cleared, the next one tries. */
+  async #clearRemains(
+    { info, multipartId }: UploadRecord,
+    { tailObjects, isMultipartOpen = false }: UploadProgress,
+    options: CallOptions,
+  ): Promise<void> {
+    await clearTail(this.s3, info.id, tailObjects, options)
+    if (multipartId === undefined || !isMultipartOpen) return
+    await abortMultipartUpload(this.s3, { key: info.id, uploadId: multipartId }, options).catch(
+      () => undefined,
+    )
   }
 
   async info(id: UploadId, options: CallOptions = {}): Promise<UploadInfo> {

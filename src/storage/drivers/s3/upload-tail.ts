@@ -106,7 +106,19 @@ export async function putPiece(
   })
 }
 
-/** Deletes the first `count` pieces; the first of all last, since it tells that there are others. */
+/**
+ * Deletes the first `count` pieces of a tail that is of no use any more; the first of all last, since it tells that
+ * there are others. A failure is no fault of the upload, whose object is there: the next look or sweep tries again.
+ */
+export async function clearTail(
+  bucket: S3Bucket,
+  id: UploadId,
+  count: number,
+  options: CallOptions = {},
+): Promise<void> {
+  await deleteTail(bucket, id, count, options).catch(() => undefined)
+}
+
 export async function deleteTail(
   bucket: S3Bucket,
   id: UploadId,

@@ -7,9 +7,8 @@ import type { MultipartUpload } from './multipart-calls.ts'
 import { type PartPosition, partSizeAt } from './part-plan.ts'
 import { PartUploads } from './part-uploads.ts'
 import { uploadPart } from './payload-calls.ts'
-import { startMultipart } from './start-multipart.ts'
+import { recordUpload, startMultipart } from './start-multipart.ts'
 import { partsEndBytes } from './upload-progress.ts'
-import { writeRecord } from './upload-record.ts'
 import type { UploadContext, UploadState } from './upload-state.ts'
 import { MAX_TAIL_PIECES, fetchTail, putPiece } from './upload-tail.ts'
 
@@ -143,9 +142,7 @@ class PartWriter {
   }
 
   async #ensureRecord(): Promise<void> {
-    if (this.#state.isRecorded) return
-    await writeRecord(this.#context.bucket, this.#state.record, this.#options)
-    this.#state = { ...this.#state, isRecorded: true }
+    this.#state = await recordUpload(this.#context, this.#state, this.#options)
   }
 
   /**
