@@ -4,8 +4,6 @@ import { chunksOf } from '../support/chunks.ts'
 import { faultyS3Targets, testServerTarget } from '../support/faulty-s3.ts'
 import { PART, UploadBench, uploadInfo } from './s3-upload-bench.ts'
 import { s3UploadBucketSuite } from './s3-upload-bucket-suite.ts'
-import { s3UploadConnectionSuite } from './s3-upload-connection-suite.ts'
-import { s3UploadLateSuite } from './s3-upload-late-suite.ts'
 import { s3UploadPartsSuite } from './s3-upload-parts-suite.ts'
 import { s3UploadStateSuite } from './s3-upload-state-suite.ts'
 
@@ -17,8 +15,6 @@ for (const target of faultyS3Targets()) {
   s3UploadPartsSuite(target)
   s3UploadStateSuite(target)
   s3UploadBucketSuite(target)
-  s3UploadConnectionSuite(target)
-  s3UploadLateSuite(target)
 }
 
 describe('an upload in an S3 that only the test server can be', () => {

@@ -17,7 +17,10 @@ export interface S3FaultProxy {
   readonly endpoint: string
   /** Everything that was asked, in the order of the answers. */
   readonly requests: readonly S3Request[]
-  /** @throws Error for what nobody but the server itself could do wrong */
+  /**
+   * What is put off has to be passed on within the 15 minutes for which its signature holds.
+   * @throws Error for what nobody but the server itself could do wrong
+   */
   inject(rule: FaultRule): InjectedFault
   /** Nothing fails any more, and whatever was on its way to the server has been answered. */
   calm(): Promise<void>
