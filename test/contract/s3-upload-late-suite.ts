@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { expireUploads } from '../../src/lifecycle/expire-uploads.ts'
+import { createMemoryLocker } from '../../src/locks/memory-locker.ts'
 import type { OpenUpload } from '../../src/core/upload-store.ts'
 import { chunksOf } from '../support/chunks.ts'
 import type { FaultyS3Target } from '../support/faulty-s3.ts'
@@ -101,6 +104,47 @@ export function s3UploadLateSuite(target: FaultyS3Target): void {
       expect(found.upload.offsetBytes).toBe(PART)
       await bench.resume(begun, data)
       await expectFinished(begun, data)
+    })
+
+    test('the first record of an upload of unknown length does not hide its parts', async () => {
+      const data = randomBytes(PART + MIB)
+      const late = putOff({ operation: 'PutObject', key: (key) => key.endsWith('.info') })
+      const begun = await bench.begin(undefined)
+      await begun.write(chunksOf(data))
+      await land(late)
+      expect((await bench.openStore().open(begun.upload.id)).upload.offsetBytes).toBe(data.byteLength)
+    })
+
+    test('the first record of a finished upload of unknown length does not hide that it is finished', async () => {
+      const data = randomBytes(PART + MIB)
+      const late = putOff({ operation: 'PutObject', key: (key) => key.endsWith('.info') })
+      const begun = await bench.begin(undefined)
+      await begun.write(chunksOf(data))
+      await (await bench.store.open(begun.upload.id)).declareLength(data.byteLength)
+      await land(late)
+      await expectFinished(begun, data)
+    })
+
+    test('the first record and a tail of a finished upload do not make the sweep remove it', async () => {
+      const data = randomBytes(PART + MIB)
+      const lateRecord = putOff({ operation: 'PutObject', key: (key) => key.endsWith('.info') })
+      const begun = await bench.begin(undefined)
+      const lateTail = putOff({ operation: 'PutObject', key: (key) => key.endsWith('.part') })
+      await begun.write(chunksOf(data))
+      await (await bench.store.open(begun.upload.id)).declareLength(data.byteLength)
+      await land(lateRecord)
+      expect(lateTail.hits).toBe(1)
+      const store = bench.openStore()
+      await expireUploads({
+        locationName: 'test',
+        store,
+        locker: createMemoryLocker({ timeoutMs: 1_000 }),
+        expirationMs: 1_000,
+        clock: () => Date.now() + 60_000,
+        logger: pino({ level: 'silent' }),
+        signal: new AbortController().signal,
+      })
+      await bench.expectObject(begun, data)
     })
   })
 }
