@@ -121,6 +121,13 @@ describe('parts of one size, at a store that wants them (R2)', () => {
     await expect(sending).rejects.toMatchObject({ details: { s3Code: 'InvalidPart' } })
   })
 
+  test('keep the size of the first one when the configured size changes', async () => {
+    const data = randomBytes(6 * PART + 9)
+    const larger = { tus: { chunkSizeBytes: 2 * PART, equalParts: true } }
+    const { id } = await sendInSteps(s3, data, { processes: [EQUAL, larger], cuts: [PART + 1] })
+    expect(s3.objects(BUCKET).get(id)?.body.equals(data)).toBe(true)
+  })
+
   describe('end after 10,000', () => {
     test('an upload of that length is completed, with nothing left to send when it is declared', async () => {
       const data = randomBytes(MAX_LENGTH)

@@ -21,8 +21,14 @@ const testServer: S3Target = { name: 'the S3 test server', open: () => startS3Se
 
 /** Our own server and, where the environment names one, a real one. */
 export function s3Targets(): readonly S3Target[] {
+  const real = realS3()
+  return real ? [testServer, real] : [testServer]
+}
+
+/** The real server that the environment names, if it does. @throws Error without one where nothing may be left out */
+export function realS3(): S3Target | undefined {
   const { S3_PROBE_ENDPOINT: endpoint, S3_PROBE_ACCESS_KEY, S3_PROBE_SECRET_KEY, S3_PROBE_NAME } = process.env
-  if (endpoint === undefined) return onlyTestServer()
+  if (endpoint === undefined) return explainAbsence()
   const access = {
     endpoint,
     region: process.env['S3_PROBE_REGION'] ?? 'us-east-1',
@@ -30,15 +36,14 @@ export function s3Targets(): readonly S3Target[] {
     secretAccessKey: S3_PROBE_SECRET_KEY ?? '',
     close: () => Promise.resolve(),
   }
-  return [testServer, { name: S3_PROBE_NAME ?? endpoint, open: () => Promise.resolve(access) }]
+  return { name: S3_PROBE_NAME ?? endpoint, open: () => Promise.resolve(access) }
 }
 
-function onlyTestServer(): readonly S3Target[] {
+function explainAbsence(): undefined {
   const why =
     'No real S3 server: S3 suites run on the test server only. Set S3_PROBE_ENDPOINT, as .ci/run does with Ceph.'
   if (process.env['TUSKER_TEST_ALL'] !== undefined) throw new Error(why)
   console.info(why)
-  return [testServer]
 }
 
 export function s3Client({ endpoint, region, ...credentials }: S3Access): S3Client {

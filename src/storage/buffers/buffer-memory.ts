@@ -2,7 +2,7 @@
 export const SLAB_BYTES = 64 * 1024
 
 /** Of the budget, for what is on its way into the slabs and out of the files: chunks of sockets, reads. */
-const TRANSIENT_SHARE = 1 / 8
+const TRANSIENT_SHARE = 1 / 4
 
 /** How long a taker waits for bytes that are being sent, before it turns to the disk. */
 const WAIT_MS = 250
@@ -23,7 +23,7 @@ export class BufferMemory {
   #allocatedSlabs = 0
   #sendingSlabs = 0
 
-  /** @param budgetBytes all that bytes on their way may hold; seven eighths of it are slabs */
+  /** @param budgetBytes all that bytes on their way may hold; three quarters of it are slabs */
   constructor(budgetBytes: number) {
     this.#limitSlabs = Math.max(1, Math.floor((budgetBytes * (1 - TRANSIENT_SHARE)) / SLAB_BYTES))
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readBody } from './body.ts'
 import { type Fault, type FaultPlan, type Struck } from './faults.ts'
-import { type Asked, type Executor, execute } from './execute.ts'
+import type { Asked } from './execute.ts'
 import { type Operation, parseOperation } from './operation.ts'
 import type { Reply } from './reply.ts'
 import { S3Error } from './s3-error.ts'
@@ -23,8 +23,18 @@ export interface S3Request {
   readonly status: number
 }
 
-/** What the server has and knows. */
-export interface Context extends Executor {
+/** A request that has arrived whole. */
+export interface Received {
+  readonly request: IncomingMessage
+  readonly asked: Asked
+  readonly raw: Buffer
+  readonly fault: Fault | undefined
+}
+
+/** What faults happen in front of. */
+export interface Context {
+  /** Does what is asked, or passes it on to a server that does. Never rejects. */
+  readonly perform: (received: Received) => Reply | Promise<Reply>
   readonly faults: FaultPlan
   readonly requests: S3Request[]
   readonly log: ((request: S3Request) => void) | undefined
@@ -58,7 +68,7 @@ export async function answer(
     await stall(fault.ms, struck?.released)
     if (fault.afterwards === 'reset') return breakOff(exchange, raw.byteLength)
   }
-  const reply = outcome(exchange, raw)
+  const reply = await outcome(exchange, raw)
   if (reply === 'break-off') return breakOff(exchange, raw.byteLength)
   record(exchange, reply.status, raw.byteLength)
   await send(exchange, reply)
@@ -82,9 +92,12 @@ async function stall(ms: number, released: AbortSignal | undefined): Promise<voi
   await sleep(ms, undefined, released && { signal: released }).catch(() => undefined)
 }
 
-function outcome({ context, asked, struck }: Exchange, raw: Buffer): Reply | 'break-off' {
+async function outcome(
+  { context, request, asked, struck }: Exchange,
+  raw: Buffer,
+): Promise<Reply | 'break-off'> {
   const fault = struck?.fault
-  const apply = (): Reply => execute(context, asked, raw, fault)
+  const apply = async (): Promise<Reply> => await context.perform({ request, asked, raw, fault })
   switch (fault?.kind) {
     case 'status':
       return errorReply(fault.status, fault.code, 'Injected')
@@ -93,10 +106,10 @@ function outcome({ context, asked, struck }: Exchange, raw: Buffer): Reply | 'br
     case 'reset-after-body':
       return 'break-off'
     case 'answer-lost':
-      apply()
+      await apply()
       return 'break-off'
     case 'apply-later':
-      setTimeout(apply, fault.ms)
+      void stall(fault.ms, struck?.released).then(apply)
       return 'break-off'
     // What else there is has happened by now, shows in the listing, or happens to the answer.
     case 'reset-before-body':
@@ -109,7 +122,7 @@ function outcome({ context, asked, struck }: Exchange, raw: Buffer): Reply | 'br
     case undefined:
       break
   }
-  return apply()
+  return await apply()
 }
 
 async function send({ request, response, struck }: Exchange, reply: Reply): Promise<void> {

@@ -16,7 +16,7 @@ export type Fault =
   | { readonly kind: 'stall'; readonly ms: number; readonly afterwards?: 'go-on' | 'reset' }
   /** Both bodies pass at this rate. */
   | { readonly kind: 'slow'; readonly bytesPerSecond: number }
-  /** The connection is reset, and the request is done so much later all the same: a zombie. */
+  /** The connection is reset, and the request is done so much later (or when released) all the same: a zombie. */
   | { readonly kind: 'apply-later'; readonly ms: number }
   /** The answer's body ends after so many bytes, and the connection is reset. */
   | { readonly kind: 'truncated-answer'; readonly afterBytes: number }
@@ -41,7 +41,7 @@ export interface FaultRule {
 export interface InjectedFault {
   /** How often it has happened. */
   readonly hits: number
-  /** Ends the stalls that it caused. */
+  /** Ends the stalls that it caused; what it put off is done now. */
   release(): void
 }
 
@@ -99,7 +99,7 @@ export class FaultPlan {
     return injected
   }
 
-  /** Nothing fails any more; what is stalled goes on. */
+  /** Nothing fails any more; what is stalled goes on, and what was put off is done now. */
   clear(): void {
     for (const injected of this.#injected) injected.release()
     this.#injected = []

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Context, type S3Request, answer } from './exchange.ts'
+import { type Executor, execute } from './execute.ts'
 import { FaultPlan } from './faults.ts'
 import type { Operation } from './operation.ts'
 import type { Quirks } from './reply.ts'
@@ -49,14 +50,15 @@ export interface S3TestServer extends Credentials {
 const MIN_PART_BYTES = 5 * 1024 ** 2
 
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3TestServer> {
-  const context = createContext(options)
+  const executor = createExecutor(options)
+  const context = createContext(options, executor)
   const server = createServer((request, response) => void answer(context, request, response))
   server.listen(options.port ?? 0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
-    ...context.credentials,
-    ...inspection(context),
+    ...executor.credentials,
+    ...inspection(context, executor),
     endpoint: `http://127.0.0.1:${port}`,
     faults: context.faults,
     close: async () => {
@@ -68,7 +70,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Te
   }
 }
 
-function createContext(options: S3ServerOptions): Context {
+function createExecutor(options: S3ServerOptions): Executor {
   return {
     credentials: {
       accessKeyId: options.accessKeyId ?? 'test-key',
@@ -78,10 +80,16 @@ function createContext(options: S3ServerOptions): Context {
     buckets: new Map((options.buckets ?? []).map((name) => [name, createBucket(name)])),
     minPartSizeBytes: options.minPartSizeBytes ?? MIN_PART_BYTES,
     quirks: options.quirks ?? {},
+  }
+}
+
+function createContext({ log, arrived }: S3ServerOptions, executor: Executor): Context {
+  return {
+    perform: ({ asked, raw, fault }) => execute(executor, asked, raw, fault),
     faults: new FaultPlan(),
     requests: [],
-    log: options.log,
-    arrived: options.arrived,
+    log,
+    arrived,
   }
 }
 
@@ -90,7 +98,7 @@ type Inspection = Pick<
   'requests' | 'clearRequests' | 'objects' | 'multipartUploads' | 'abortMultipartUpload' | 'emptyBucket'
 >
 
-function inspection({ requests, buckets }: Context): Inspection {
+function inspection({ requests }: Context, { buckets }: Executor): Inspection {
   return {
     requests,
     clearRequests: () => void (requests.length = 0),

@@ -6,7 +6,7 @@ import type {
 } from '@aws-sdk/client-s3'
 import type { CallOptions } from '../../../core/upload-store.ts'
 import type { BufferSpace } from '../../buffers/part-buffer.ts'
-import { type Checksum, checksumHeaders } from './checksum.ts'
+import { type Checksum, checksumHeaders, headerName } from './checksum.ts'
 import { ChecksumPolicy } from './checksum-policy.ts'
 import type { S3Agents } from './client.ts'
 import { withDeadline } from './deadline.ts'
@@ -85,20 +85,19 @@ export class S3Bucket {
     options: CallOptions = {},
   ): Promise<S3Answer> {
     return await this.#withDeadline(operation, request.key, options, async (signal) => {
-      const { checksum, key, ...others } = request
-      const plain = { ...others, method: 'PUT' as const, key: this.fullKey(key) }
-      if (checksum === undefined) return await this.#sender.send(plain, signal)
-      const headers = { ...plain.headers, ...checksumHeaders(checksum) }
-      try {
-        const answer = await this.#sender.send({ ...plain, headers }, signal)
-        this.checksums.learnFrom(answer.headers)
-        return answer
-      } catch (error) {
-        if (!this.checksums.mayBeRefused(error)) throw error
-        const answer = await this.#sender.send(plain, signal)
-        this.checksums.giveUp()
-        return answer
+      const { checksum, key, headers, ...others } = request
+      const own = checksum && checksumHeaders(checksum)
+      const full = {
+        ...others,
+        method: 'PUT' as const,
+        key: this.fullKey(key),
+        headers: { ...headers, ...own },
       }
+      const answer = await this.#sender.send(full, signal)
+      if (checksum) {
+        this.checksums.learn({ isGivenBack: answer.headers[headerName(checksum.algorithm)] !== undefined })
+      }
+      return answer
     })
   }
 

@@ -1,12 +1,11 @@
-import { headerName } from './checksum.ts'
+import { isTuskerError } from '../../../core/errors.ts'
 import type { ChecksumAlgorithm, S3Options } from './options.ts'
 
-/** Answers to a checksum that a server does not know: R2 says 501 NotImplemented, others 400. */
+/** Answers to a checksum that a server does not know: R2 said 501 NotImplemented, others 400. */
 const REFUSALS: ReadonlySet<string> = new Set([
   'NotImplemented',
   'InvalidArgument',
   'InvalidRequest',
-  'Status400',
   'Status501',
 ])
 
@@ -24,31 +23,38 @@ export class ChecksumPolicy {
     this.#algorithm = choice === 'auto' ? 'crc32' : choice === 'none' ? undefined : choice
   }
 
-  /** For a new object. */
+  /** For a new object, or multipart upload: all parts of one have what it was created with, whatever is set later. */
   get algorithm(): ChecksumAlgorithm | undefined {
     return this.#algorithm
   }
 
-  /** For a part: all parts of a multipart upload must have the one that it was created with, whatever is set now. */
-  forPart(createdWith: ChecksumAlgorithm | undefined): ChecksumAlgorithm | undefined {
-    const isIgnored = this.#isAuto && this.#algorithm === undefined
-    return isIgnored ? undefined : createdWith
+  /** Learns from the answer to a request that was accepted with a checksum; whether the next ones should have it too. */
+  learn({ isGivenBack }: { readonly isGivenBack: boolean }): boolean {
+    if (!this.#isAuto || this.#isProven) return true
+    if (isGivenBack) this.#isProven = true
+    else this.#algorithm = undefined
+    return isGivenBack
   }
 
-  /** Learns from the answer to a request that was accepted with a checksum. */
-  learnFrom(headers: Readonly<Record<string, unknown>>): void {
-    if (!this.#isAuto || this.#isProven || this.#algorithm === undefined) return
-    if (headers[headerName(this.#algorithm)] === undefined) this.#algorithm = undefined
-    else this.#isProven = true
+  /**
+   * Makes a request that creates something, with a checksum; where that may be the reason of a refusal, without: if
+   * it then goes through, none is sent any more.
+   */
+  async tryWith<Result>(
+    request: (algorithm: ChecksumAlgorithm | undefined) => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await request(this.#algorithm)
+    } catch (error) {
+      if (!this.#mayBeReason(error)) throw error
+      const result = await request(undefined)
+      this.#algorithm = undefined
+      return result
+    }
   }
 
-  /** Whether a refusal may be for the checksum alone, so that the request is worth a try without. */
-  mayBeRefused(error: unknown): boolean {
-    return this.#isAuto && !this.#isProven && error instanceof Error && REFUSALS.has(error.name)
-  }
-
-  /** The request went through without a checksum. */
-  giveUp(): void {
-    this.#algorithm = undefined
+  #mayBeReason(error: unknown): boolean {
+    if (!this.#isAuto || this.#isProven || this.#algorithm === undefined) return false
+    return isTuskerError(error) && REFUSALS.has(String(error.details['s3Code']))
   }
 }

@@ -23,6 +23,8 @@ export function clientConfig(options: S3Options, agents: S3Agents): S3ClientConf
     ...(options.credentials && { credentials: options.credentials }),
     ...checksums(options),
     forcePathStyle: options.forcePathStyle,
+    // STORAGE_<LOC>_ENDPOINT alone counts: AWS_ENDPOINT_URL would move some of the calls of every location.
+    ignoreConfiguredEndpointUrls: true,
     maxAttempts: MAX_ATTEMPTS,
     // With Expect: 100-continue the SDK opens a new connection for every part of 2 MiB or more.
     expectContinueHeader: false,

@@ -20,6 +20,9 @@ const TRANSIENT = new Set([
   'ServiceUnavailable',
   'InternalError',
   'OperationAborted',
+  // Bits that were flipped on the way: what we hold is still right.
+  'BadDigest',
+  'XAmzContentSHA256Mismatch',
 ])
 
 /** What S3 answered instead of doing it, in the shape of the SDK's own errors. */
@@ -54,6 +57,7 @@ function codeOf(s3Code: string, status: number | undefined): ErrorCode {
   if (FULL.has(s3Code) || status === 507) return 'ERR_STORAGE_FULL'
   if (s3Code === 'InvalidRange' || status === 416) return 'ERR_RANGE_NOT_SATISFIABLE'
   if (TRANSIENT.has(s3Code)) return 'ERR_STORAGE_UNAVAILABLE'
+  if (status === 501) return 'ERR_STORAGE_REJECTED'
   // No status: no answer came (refused, reset, timed out, aborted).
   if (status === undefined || status >= 500 || status === 429) return 'ERR_STORAGE_UNAVAILABLE'
   return 'ERR_STORAGE_REJECTED'

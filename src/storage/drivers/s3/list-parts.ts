@@ -3,6 +3,7 @@ import type { S3Bucket } from './bucket.ts'
 import { CHECKSUM_ELEMENTS } from './checksum.ts'
 import { required } from './errors.ts'
 import type { MultipartUpload, StoredPart } from './multipart-calls.ts'
+import type { ChecksumAlgorithm } from './options.ts'
 import { MAX_PARTS } from './part-plan.ts'
 import { elementText, elementsOf } from './xml-text.ts'
 
@@ -38,7 +39,7 @@ export async function listParts(
 /** The parts after number `from`, at least up to `to`: a page may have fewer than was asked for. */
 async function listSection(
   bucket: S3Bucket,
-  { key, uploadId }: MultipartUpload,
+  { key, uploadId, checksumAlgorithm }: MultipartUpload,
   { from, to, signal }: CallOptions & { readonly from: number; readonly to: number },
 ): Promise<StoredPart[]> {
   const parts: StoredPart[] = []
@@ -47,7 +48,7 @@ async function listSection(
     const page = await bucket.getXml('ListParts', key, query, { signal })
     // Half an answer, or a page of a proxy in between, must not pass for an upload with fewer parts.
     if (!page.trimEnd().endsWith('</ListPartsResult>')) required(undefined, 'ListPartsResult')
-    parts.push(...Array.from(elementsOf(page, 'Part'), toPart))
+    parts.push(...Array.from(elementsOf(page, 'Part'), (xml) => toPart(xml, checksumAlgorithm)))
     const next = Number(elementText(page, 'NextPartNumberMarker'))
     // A marker that does not move would be asked for ever.
     if (elementText(page, 'IsTruncated') !== 'true' || !(next > marker) || next >= to) return parts
@@ -55,14 +56,12 @@ async function listSection(
   }
 }
 
-function toPart(xml: string): StoredPart {
+function toPart(xml: string, checksumAlgorithm: ChecksumAlgorithm | undefined): StoredPart {
   return {
     partNumber: numberOf(xml, 'PartNumber'),
     sizeBytes: numberOf(xml, 'Size'),
     etag: required(elementText(xml, 'ETag'), 'ETag'),
-    checksum: Object.values(CHECKSUM_ELEMENTS)
-      .map((name) => elementText(xml, name))
-      .find((value) => value !== undefined),
+    checksum: checksumAlgorithm && elementText(xml, CHECKSUM_ELEMENTS[checksumAlgorithm]),
   }
 }
 

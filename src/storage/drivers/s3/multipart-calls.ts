@@ -29,13 +29,26 @@ export interface StoredPart {
 
 export interface CreateMultipartOptions extends CallOptions {
   readonly contentType?: string | undefined
-  readonly checksumAlgorithm?: ChecksumAlgorithm | undefined
+  /** Whether its parts carry the location's checksum; not for those that are copied. */
+  readonly withChecksums?: boolean
 }
 
 export async function createMultipartUpload(
   bucket: S3Bucket,
   key: string,
-  { contentType, checksumAlgorithm, signal }: CreateMultipartOptions = {},
+  { withChecksums = false, ...options }: CreateMultipartOptions = {},
+): Promise<MultipartUpload> {
+  if (!withChecksums) return await createOnce(bucket, key, options, undefined)
+  return await bucket.checksums.tryWith(
+    async (algorithm) => await createOnce(bucket, key, options, algorithm),
+  )
+}
+
+async function createOnce(
+  bucket: S3Bucket,
+  key: string,
+  { contentType, signal }: CreateMultipartOptions,
+  checksumAlgorithm: ChecksumAlgorithm | undefined,
 ): Promise<MultipartUpload> {
   const command = new CreateMultipartUploadCommand({
     ...bucket.creationHeaders,
@@ -44,10 +57,16 @@ export async function createMultipartUpload(
     ...(contentType !== undefined && { ContentType: contentType }),
     ...(checksumAlgorithm !== undefined && { ChecksumAlgorithm: SDK_NAMES[checksumAlgorithm] }),
   })
-  const send = bucket.call('CreateMultipartUpload', key, (client, call) => client.send(command, call), {
-    signal,
-  })
-  return { key, uploadId: required((await send).UploadId, 'UploadId'), checksumAlgorithm }
+  const output = await bucket.call(
+    'CreateMultipartUpload',
+    key,
+    (client, call) => client.send(command, call),
+    { signal },
+  )
+  const uploadId = required(output.UploadId, 'UploadId')
+  const isGivenBack = output.ChecksumAlgorithm !== undefined
+  const isKept = checksumAlgorithm !== undefined && bucket.checksums.learn({ isGivenBack })
+  return { key, uploadId, checksumAlgorithm: isKept ? checksumAlgorithm : undefined }
 }
 
 const SDK_NAMES = { crc32: 'CRC32', crc64nvme: 'CRC64NVME', sha256: 'SHA256' } as const

@@ -26,8 +26,10 @@ export async function putObject(
     'content-type': contentType,
     ...Object.fromEntries(Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value])),
   }
-  const checksum = await checksumOf(bucket.checksums.algorithm, payload, running)
-  await bucket.put('PutObject', { key, headers, payload, checksum }, { signal })
+  await bucket.checksums.tryWith(async (algorithm) => {
+    const checksum = await checksumOf(algorithm, payload, running)
+    await bucket.put('PutObject', { key, headers, payload, checksum }, { signal })
+  })
 }
 
 export interface NumberedPart {
@@ -43,7 +45,7 @@ export async function uploadPart(
   { partNumber, payload, running }: NumberedPart,
   options: CallOptions = {},
 ): Promise<StoredPart> {
-  const checksum = await checksumOf(bucket.checksums.forPart(checksumAlgorithm), payload, running)
+  const checksum = await checksumOf(checksumAlgorithm, payload, running)
   const query = { partNumber: String(partNumber), uploadId }
   const { headers } = await bucket.put('UploadPart', { key, query, payload, checksum }, options)
   const etag = headers['etag']

@@ -33,13 +33,13 @@ export async function startMultipart(
   options: CallOptions,
 ): Promise<MultipartRecord> {
   const contentType = objectContentType(record.info.metadata)
-  const checksumAlgorithm = bucket.checksums.algorithm
   const multipart = await createMultipartUpload(bucket, record.info.id, {
     contentType,
-    checksumAlgorithm,
+    withChecksums: true,
     ...options,
   })
-  const started = { ...record, multipartId: multipart.uploadId, checksumAlgorithm }
+  const { uploadId: multipartId, checksumAlgorithm } = multipart
+  const started = { ...record, multipartId, checksumAlgorithm }
   try {
     await writeRecord(bucket, started, options)
   } catch (error) {

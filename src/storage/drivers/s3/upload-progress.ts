@@ -70,14 +70,18 @@ export async function findProgress(
 /** The parts in the store; none for an upload that has no multipart upload yet; undefined if the store knows none. */
 async function findParts(
   bucket: S3Bucket,
-  { info, multipartId }: UploadRecord,
+  { info, multipartId, checksumAlgorithm }: UploadRecord,
   options: CallOptions,
 ): Promise<StoredPart[] | undefined> {
   if (multipartId === undefined) return []
   // The smallest parts there can be: the size may have been set otherwise when they were stored.
   const expectedParts = partCountOf(info.lengthBytes, MIN_PART_BYTES)
   try {
-    return await listParts(bucket, { key: info.id, uploadId: multipartId }, { ...options, expectedParts })
+    return await listParts(
+      bucket,
+      { key: info.id, uploadId: multipartId, checksumAlgorithm },
+      { ...options, expectedParts },
+    )
   } catch (error) {
     if (isTuskerError(error, 'ERR_OBJECT_NOT_FOUND')) return undefined
     throw error

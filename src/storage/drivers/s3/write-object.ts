@@ -81,10 +81,9 @@ class ObjectWriter {
   }
 
   async #sendPart(): Promise<void> {
-    const checksumAlgorithm = this.#bucket.checksums.algorithm
     this.#multipart ??= await createMultipartUpload(this.#bucket, this.#key, {
       ...this.#options,
-      checksumAlgorithm,
+      withChecksums: true,
     })
     const { partNumber, offsetBytes } = this.#position
     const numbered = { partNumber, payload: this.#buffer.payload() }

@@ -209,17 +209,19 @@ class PartWriter {
   #nextBuffer(): PartBuffer<RunningChecksum> {
     const { bucket } = this.#context
     const { multipartId, checksumAlgorithm } = this.#state.record
-    const algorithm =
-      multipartId === undefined ? bucket.checksums.algorithm : bucket.checksums.forPart(checksumAlgorithm)
+    const algorithm = multipartId === undefined ? bucket.checksums.algorithm : checksumAlgorithm
     const observer = algorithm && startChecksum(algorithm)
     return new PartBuffer<RunningChecksum>(bucket.space, { capacityBytes: this.#partSizeBytes(), observer })
   }
 
   #partSizeBytes(): number {
-    const { record } = this.#state
+    const { record, progress } = this.#state
+    const { partSizeBytes, equalParts } = this.#context
+    const [firstPart] = progress.parts
     return partSizeAt(this.#position, {
-      partSizeBytes: this.#context.partSizeBytes,
-      equalParts: this.#context.equalParts,
+      // Equal to those that are stored, should the configured size have changed since.
+      partSizeBytes: equalParts && firstPart ? firstPart.sizeBytes : partSizeBytes,
+      equalParts,
       lengthBytes: record.info.lengthBytes,
       lengthWasDeferred: record.lengthWasDeferred,
     })

@@ -131,9 +131,9 @@ describe('the memory for uploads', () => {
   })
 })
 
-/** With room for so many slabs; the budget has an eighth more. */
+/** With room for so many slabs; the budget has a third more. */
 function memoryOf(slabs: number): BufferMemory {
-  return new BufferMemory(Math.ceil((slabs * SLAB_BYTES * 8) / 7))
+  return new BufferMemory(Math.ceil((slabs * SLAB_BYTES * 4) / 3))
 }
 
 async function bytesOf(payload: Payload): Promise<Buffer> {
