@@ -24,14 +24,16 @@ WORKDIR /app
 COPY --from=dependencies /build/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
 COPY package.json LICENSE ./
-# ./data of the default location `local`: the one place that is written to, so the rest can be read-only.
-RUN mkdir data && chown node:node data
+# ./data of the default location `local`, ./spill for uploads that find no room in memory: all that is ever written to,
+# so the rest can be read-only.
+RUN mkdir data spill && chown node:node data spill
 ENV NODE_ENV=production \
     HOST=0.0.0.0 \
-    PORT=1080
+    PORT=1080 \
+    UPLOAD_SPILL_DIRECTORY=/app/spill
 # The user "node" of the base image, by number, so that a cluster can see that it is not root.
 USER 1000:1000
-VOLUME /app/data
+VOLUME ["/app/data", "/app/spill"]
 EXPOSE 1080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

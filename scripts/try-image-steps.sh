@@ -5,7 +5,7 @@
 set -euo pipefail
 target=$1
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-mkdir -p "$target/build" "$target/app/data"
+mkdir -p "$target/build" "$target/app/data" "$target/app/spill"
 
 # What .dockerignore lets through.
 sed -n 's/^!//p' "$repository/.dockerignore" | while read -r path; do cp -r "$repository/$path" "$target/build/"; done
@@ -18,10 +18,11 @@ npm ci --omit=dev --ignore-scripts --silent
 cp -r node_modules "$target/app/"
 
 cd "$target/app"
-run=(env -i PATH="$PATH" HOME=/nonexistent NODE_ENV=production HOST=127.0.0.1 PORT=0)
+run=(env -i PATH="$PATH" HOME=/nonexistent NODE_ENV=production HOST=127.0.0.1 PORT=0
+  UPLOAD_SPILL_DIRECTORY="$target/app/spill")
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-  # As in the image: user 1000 owns ./data and nothing else.
-  chown 1000:1000 data
+  # As in the image: user 1000 owns ./data and ./spill and nothing else.
+  chown 1000:1000 data spill
   chmod 711 "$(dirname "$target")" "$target"
   run=(setpriv --reuid=1000 --regid=1000 --clear-groups "${run[@]}")
 fi

@@ -63,10 +63,11 @@ export class BufferMemory {
   }
 
   #takeNow(): Buffer | undefined {
-    const slab = this.#idle.pop() ?? this.#allocate()
-    if (slab !== undefined) return slab
-    const isReclaimed = [...this.#reclaimers].some((reclaim) => reclaim())
-    return isReclaimed ? this.#takeNow() : undefined
+    for (;;) {
+      const slab = this.#idle.pop() ?? this.#allocate()
+      if (slab !== undefined) return slab
+      if (![...this.#reclaimers].some((reclaim) => reclaim())) return undefined
+    }
   }
 
   #allocate(): Buffer | undefined {

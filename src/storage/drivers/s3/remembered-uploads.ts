@@ -31,11 +31,12 @@ export class RememberedUploads {
   /** Takes over the state, and the memory that belongs to it. */
   keep(state: UploadState): void {
     const { id } = state.record.info
-    const isInMemory = state.buffer?.isInMemory === true
-    if (!isInMemory) void state.buffer?.release()
-    this.#states.set(id, isInMemory ? state : { ...state, buffer: undefined })
+    const { buffer } = state
+    const isWorthKeeping = buffer !== undefined && buffer.isInMemory && buffer.sizeBytes > 0
+    if (isWorthKeeping) this.#buffers.set(id, buffer)
+    else void buffer?.release()
+    this.#states.set(id, isWorthKeeping ? state : { ...state, buffer: undefined })
     this.#parts += state.progress.parts.length
-    if (state.buffer && isInMemory) this.#buffers.set(id, state.buffer)
     while (this.#states.size > MAX_UPLOADS || this.#parts > MAX_PARTS) this.#dropOldest()
   }
 
