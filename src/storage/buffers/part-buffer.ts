@@ -73,6 +73,11 @@ export class PartBuffer<Observer extends ByteObserver = ByteObserver> {
     this.#space.memory.countSending(this.#slabs.length)
   }
 
+  /** Says that no more bytes come for now: it is the turn of others. */
+  rest(): void {
+    this.#space.memory.endGrowth(this)
+  }
+
   /** Frees memory and disk. */
   async release(): Promise<void> {
     if (this.#isSending) this.#space.memory.countSending(-this.#slabs.length)
@@ -100,7 +105,11 @@ export class PartBuffer<Observer extends ByteObserver = ByteObserver> {
   }
 
   async #addSlab(): Promise<void> {
-    const slab = await this.#space.memory.take()
+    const slab = await this.#space.memory.take({
+      holder: this,
+      heldSlabs: this.#slabs.length,
+      neededSlabs: Math.ceil(this.#capacityBytes / SLAB_BYTES),
+    })
     if (slab === undefined) await this.#moveToDisk()
     else this.#slabs.push(slab)
   }
@@ -119,6 +128,7 @@ export class PartBuffer<Observer extends ByteObserver = ByteObserver> {
 
   #freeMemory(): void {
     this.#space.memory.give(this.#slabs)
+    this.#space.memory.endGrowth(this)
     this.#slabs = []
   }
 

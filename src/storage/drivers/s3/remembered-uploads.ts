@@ -34,6 +34,7 @@ export class RememberedUploads {
     const { buffer } = state
     const isWorthKeeping = buffer !== undefined && buffer.isInMemory && buffer.sizeBytes > 0
     if (isWorthKeeping) this.#buffers.set(id, buffer)
+    if (isWorthKeeping) buffer.rest()
     else void buffer?.release()
     this.#states.set(id, isWorthKeeping ? state : { ...state, buffer: undefined })
     this.#parts += state.progress.parts.length

@@ -82,24 +82,27 @@ describe('the bytes of a part', () => {
   })
 })
 
+/** The first bytes of a small part: they need no permit. */
+const REQUEST = { holder: {}, heldSlabs: 0, neededSlabs: 1 }
+
 describe('the memory for uploads', () => {
   test('is no more than its budget, and what was given back is used again', async () => {
     const memory = memoryOf(3)
-    const taken = [await memory.take(), await memory.take(), await memory.take()]
+    const taken = [await memory.take(REQUEST), await memory.take(REQUEST), await memory.take(REQUEST)]
     expect(memory.usedBytes).toBe(3 * SLAB_BYTES)
-    expect(await memory.take()).toBeUndefined()
+    expect(await memory.take(REQUEST)).toBeUndefined()
     memory.give(taken.flatMap((slab) => (slab ? [slab] : [])))
     expect(memory.usedBytes).toBe(0)
-    expect(taken).toContain(await memory.take())
+    expect(taken).toContain(await memory.take(REQUEST))
   })
 
   test('that is being sent is waited for, in turn', async () => {
     const memory = memoryOf(1)
-    const slab = await memory.take()
+    const slab = await memory.take(REQUEST)
     memory.countSending(1)
     const order: string[] = []
-    const first = memory.take().then((got) => (order.push('first'), got))
-    const second = memory.take().then((got) => (order.push('second'), got))
+    const first = memory.take(REQUEST).then((got) => (order.push('first'), got))
+    const second = memory.take(REQUEST).then((got) => (order.push('second'), got))
     memory.give(slab ? [slab] : [])
     const got = await first
     expect(got).toBe(slab)
@@ -110,14 +113,14 @@ describe('the memory for uploads', () => {
 
   test('that does not come back in time is given up on', async () => {
     const memory = memoryOf(1)
-    await memory.take()
+    await memory.take(REQUEST)
     memory.countSending(1)
-    expect(await memory.take()).toBeUndefined()
+    expect(await memory.take(REQUEST)).toBeUndefined()
   })
 
   test('is taken back from whoever can do without it, before the disk is used', async () => {
     const memory = memoryOf(1)
-    const held = await memory.take()
+    const held = await memory.take(REQUEST)
     let asked = 0
     memory.onShortage(() => {
       asked += 1
@@ -125,8 +128,8 @@ describe('the memory for uploads', () => {
       memory.give([held])
       return true
     })
-    expect(await memory.take()).toBe(held)
-    expect(await memory.take()).toBeUndefined()
+    expect(await memory.take(REQUEST)).toBe(held)
+    expect(await memory.take(REQUEST)).toBeUndefined()
     expect(asked).toBe(2)
   })
 })
