@@ -1,3 +1,4 @@
+import { TuskerError } from './errors.ts'
 import type { UploadId } from './upload-id.ts'
 
 /** Decoded Upload-Metadata: a key without a value has null. */
@@ -27,6 +28,20 @@ export interface Upload extends UploadInfo {
 /** Whether the whole object is there. */
 export function isComplete(upload: Upload): boolean {
   return upload.lengthBytes === upload.offsetBytes
+}
+
+/** @throws TuskerError ERR_INVALID_LENGTH if the upload has a length already, or more bytes than that */
+export function requireDeclarable({ lengthBytes: known, offsetBytes }: Upload, lengthBytes: number): void {
+  if (known !== undefined) {
+    throw new TuskerError('ERR_INVALID_LENGTH', {
+      message: 'Upload-Length is set already and cannot be changed',
+    })
+  }
+  if (lengthBytes < offsetBytes) {
+    throw new TuskerError('ERR_INVALID_LENGTH', {
+      message: `Upload-Length is less than the ${offsetBytes} bytes that are stored`,
+    })
+  }
 }
 
 /** The MIME type that the client declared, from the metadata keys that clients use: tus-js-client and Uppy send `filetype`. */

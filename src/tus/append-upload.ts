@@ -1,7 +1,7 @@
 import { TuskerError } from '../core/errors.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
-import type { Upload } from '../core/upload.ts'
-import { invalidLength, isUploadContent, parseUploadLength, parseUploadOffset } from './request-headers.ts'
+import { type Upload, requireDeclarable } from '../core/upload.ts'
+import { isUploadContent, parseUploadLength, parseUploadOffset } from './request-headers.ts'
 import { type TusServerOptions, type UploadRequest, setUploadExpires } from './tus-context.ts'
 import { openUpload, withUploadLock } from './upload-lock.ts'
 import { requireRoom, requireWholeBody, writeBody } from './write-body.ts'
@@ -45,11 +45,7 @@ function withLength(
 ): Upload {
   // Some clients repeat the length with every PATCH: the same one changes nothing (CR-07).
   if (lengthBytes === undefined || lengthBytes === upload.lengthBytes) return upload
-  if (upload.lengthBytes !== undefined)
-    throw invalidLength('Upload-Length is set already and cannot be changed')
-  if (lengthBytes < upload.offsetBytes) {
-    throw invalidLength(`Upload-Length is less than the ${upload.offsetBytes} bytes that are stored`)
-  }
+  requireDeclarable(upload, lengthBytes)
   if (maxSizeBytes !== undefined && lengthBytes > maxSizeBytes) throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
   return { ...upload, lengthBytes }
 }

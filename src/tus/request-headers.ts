@@ -89,6 +89,6 @@ function parseCount(text: string, code: ErrorCode): number {
 }
 
 /** A fault in Upload-Length or Upload-Defer-Length. */
-export function invalidLength(message: string): TuskerError {
+function invalidLength(message: string): TuskerError {
   return new TuskerError('ERR_INVALID_LENGTH', { message })
 }

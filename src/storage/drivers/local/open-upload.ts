@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { TuskerError } from '../../../core/errors.ts'
 import type { CallOptions, OpenUpload, UploadBody } from '../../../core/upload-store.ts'
-import type { Upload, UploadInfo } from '../../../core/upload.ts'
+import { type Upload, type UploadInfo, requireDeclarable } from '../../../core/upload.ts'
 import { appendBody } from './append-body.ts'
 import { renameDurably, withFile } from './durable-file.ts'
 import { translated } from './errors.ts'
@@ -40,17 +40,7 @@ export class LocalOpenUpload implements OpenUpload {
   }
 
   async declareLength(lengthBytes: number): Promise<Upload> {
-    const { lengthBytes: known, offsetBytes } = this.upload
-    if (known !== undefined) {
-      throw new TuskerError('ERR_INVALID_LENGTH', {
-        message: 'Upload-Length is set already and cannot be changed',
-      })
-    }
-    if (lengthBytes < offsetBytes) {
-      throw new TuskerError('ERR_INVALID_LENGTH', {
-        message: `Upload-Length is less than the ${offsetBytes} bytes that are stored`,
-      })
-    }
+    requireDeclarable(this.upload, lengthBytes)
     const declared = { ...this.#info, lengthBytes }
     await translated(this.#files.directory, () => writeRecord(this.#files.record, declared))
     this.#info = declared

@@ -1,6 +1,6 @@
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import type { CallOptions, OpenUpload, UploadBody } from '../../../core/upload-store.ts'
-import type { Upload } from '../../../core/upload.ts'
+import { type Upload, requireDeclarable } from '../../../core/upload.ts'
 import { payloadOf } from '../../buffers/payload.ts'
 import { finishUpload } from './finish-upload.ts'
 import { LimitedBody } from './limited-body.ts'
@@ -41,7 +41,8 @@ export class S3OpenUpload implements OpenUpload {
   }
 
   async declareLength(lengthBytes: number, options: CallOptions = {}): Promise<Upload> {
-    this.#requireLength(lengthBytes)
+    requireDeclarable(this.upload, lengthBytes)
+    if (lengthBytes > this.#maxLengthBytes()) throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
     await this.#change(async ({ record, progress, buffer }) => {
       // A length can change the size of the parts: what was gathered for one is fetched again.
       await buffer?.release()
@@ -90,21 +91,6 @@ export class S3OpenUpload implements OpenUpload {
     }
     if (!this.#state.progress.isComplete) remembered.keep(this.#state)
     this.#state = { ...this.#state, buffer: undefined }
-  }
-
-  #requireLength(lengthBytes: number): void {
-    const { lengthBytes: known, offsetBytes } = this.upload
-    if (known !== undefined) {
-      throw new TuskerError('ERR_INVALID_LENGTH', {
-        message: 'Upload-Length is set already and cannot be changed',
-      })
-    }
-    if (lengthBytes < offsetBytes) {
-      throw new TuskerError('ERR_INVALID_LENGTH', {
-        message: `Upload-Length is less than the ${offsetBytes} bytes that are stored`,
-      })
-    }
-    if (lengthBytes > this.#maxLengthBytes()) throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
   }
 
   #maxLengthBytes(): number {
