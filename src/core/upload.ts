@@ -4,6 +4,14 @@ import type { UploadId } from './upload-id.ts'
 /** Decoded Upload-Metadata: a key without a value has null. */
 export type UploadMetadata = Readonly<Record<string, string | null>>
 
+/**
+ * What an upload is to a concatenation (tus 1.0.0): a piece that will be put together with others, or the whole that is
+ * made of pieces, in their order. `raw` is Upload-Concat as the client sent it: HEAD gives it back (CO-15).
+ */
+export type UploadConcat =
+  | { readonly kind: 'partial'; readonly raw: string }
+  | { readonly kind: 'final'; readonly raw: string; readonly partialIds: readonly UploadId[] }
+
 /** What is fixed when an upload is created (its length may be declared later, once). */
 export interface UploadInfo {
   readonly id: UploadId
@@ -14,6 +22,12 @@ export interface UploadInfo {
   /** Upload-Metadata as the client sent it: HEAD must give it back byte for byte (tus 1.0.0, creation). */
   readonly rawMetadata: string | undefined
   readonly createdAt: Date
+  readonly concat?: UploadConcat | undefined
+  /**
+   * The size that an IETF client has announced, which does not make the upload complete (RUFH: only Upload-Complete
+   * does). `lengthBytes` is set, to the same number, by the request that says so.
+   */
+  readonly announcedLengthBytes?: number | undefined
 }
 
 /** An upload and how far it is. */

@@ -198,6 +198,23 @@ export function uploadStoreContract(name: string, setUp: () => Promise<UploadSto
       })
     })
 
+    test.each([
+      ['a partial upload', { concat: { kind: 'partial', raw: 'partial' } }, 10],
+      ['a partial upload that is whole', { concat: { kind: 'partial', raw: ' partial' } }, 0],
+      [
+        'a final upload',
+        { concat: { kind: 'final', raw: 'final;/a /b', partialIds: [createUploadId()] } },
+        10,
+      ],
+      ['an announced length', { announcedLengthBytes: 12 }, undefined],
+    ] as const)('%s is recorded as such, after a restart too', async (_name, info, lengthBytes) => {
+      const { upload } = await begin(lengthBytes, info)
+      expect(upload).toMatchObject(info)
+      await restart()
+      expect((await store.open(upload.id)).upload).toMatchObject(info)
+      expect(await store.info(upload.id)).toMatchObject(info)
+    })
+
     test('metadata and date come back exactly, after a restart too', async () => {
       const metadata = bag({
         filename: 'Über 日本 "x".txt',

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import type { UploadId } from '../../../core/upload-id.ts'
 import type { UploadInfo } from '../../../core/upload.ts'
+import { concatRecord } from '../../concat-record.ts'
 import { writeDurably } from './durable-file.ts'
 import { translated } from './errors.ts'
 
@@ -15,6 +16,8 @@ const recordSchema = z.object({
   metadata: z.array(z.tuple([z.string(), z.string().nullable()])),
   rawMetadata: z.string().optional(),
   createdAt: z.iso.datetime(),
+  concat: concatRecord.optional(),
+  announcedLengthBytes: z.number().int().nonnegative().optional(),
 })
 
 /** @throws TuskerError ERR_UPLOAD_NOT_FOUND; ERR_UPLOAD_DAMAGED if it can't be understood */
@@ -22,8 +25,16 @@ export async function readRecord(path: string, id: UploadId): Promise<UploadInfo
   const text = await readText(path)
   try {
     const record = recordSchema.extend({ id: z.literal(id) }).parse(JSON.parse(text))
-    const { lengthBytes, metadata, rawMetadata, createdAt } = record
-    return { id, lengthBytes, metadata: fromEntries(metadata), rawMetadata, createdAt: new Date(createdAt) }
+    const { lengthBytes, rawMetadata, concat, announcedLengthBytes } = record
+    return {
+      id,
+      lengthBytes,
+      metadata: fromEntries(record.metadata),
+      rawMetadata,
+      createdAt: new Date(record.createdAt),
+      concat,
+      announcedLengthBytes,
+    }
   } catch (error) {
     throw new TuskerError('ERR_UPLOAD_DAMAGED', { cause: error, details: { id } })
   }
@@ -54,6 +65,8 @@ export async function writeRecord(path: string, info: UploadInfo): Promise<void>
     metadata: Object.entries(info.metadata),
     rawMetadata: info.rawMetadata,
     createdAt: info.createdAt.toISOString(),
+    concat: info.concat,
+    announcedLengthBytes: info.announcedLengthBytes,
   }
   await writeDurably(path, async (file) => await file.writeFile(JSON.stringify(record)))
 }

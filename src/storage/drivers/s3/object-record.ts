@@ -3,6 +3,7 @@ import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import type { CallOptions } from '../../../core/upload-store.ts'
 import type { UploadId } from '../../../core/upload-id.ts'
 import type { UploadInfo, UploadMetadata } from '../../../core/upload.ts'
+import { concatRecord } from '../../concat-record.ts'
 import type { S3Bucket } from './bucket.ts'
 import { headObject } from './object-calls.ts'
 
@@ -15,6 +16,7 @@ const objectRecord = z.object({
   metadata: z.array(z.tuple([z.string(), z.string().nullable()])),
   rawMetadata: z.string().optional(),
   createdAt: z.iso.datetime(),
+  concat: concatRecord.optional(),
 })
 
 const NAME = 'tusker'
@@ -29,6 +31,7 @@ export function objectRecordOf(info: UploadInfo): Record<string, string> | undef
     metadata: Object.entries(info.metadata),
     rawMetadata: info.rawMetadata,
     createdAt: info.createdAt.toISOString(),
+    concat: info.concat,
   }
   const text = Buffer.from(JSON.stringify(record)).toString('base64url')
   return text.length > MAX_RECORD_CHARACTERS ? undefined : { [NAME]: text }
@@ -45,9 +48,16 @@ export async function readObjectRecord(
   if (text === undefined) throw new TuskerError('ERR_UPLOAD_NOT_FOUND')
   try {
     const record = objectRecord.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')))
-    const { rawMetadata } = record
+    const { rawMetadata, concat } = record
     const createdAt = new Date(record.createdAt)
-    return { id, lengthBytes: sizeBytes, metadata: fromEntries(record.metadata), rawMetadata, createdAt }
+    return {
+      id,
+      lengthBytes: sizeBytes,
+      metadata: fromEntries(record.metadata),
+      rawMetadata,
+      createdAt,
+      concat,
+    }
   } catch (error) {
     throw new TuskerError('ERR_UPLOAD_DAMAGED', { cause: error, details: { key: id } })
   }

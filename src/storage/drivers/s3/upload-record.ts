@@ -3,6 +3,7 @@ import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import type { CallOptions } from '../../../core/upload-store.ts'
 import type { UploadId } from '../../../core/upload-id.ts'
 import type { UploadInfo } from '../../../core/upload.ts'
+import { concatRecord } from '../../concat-record.ts'
 import type { S3Bucket } from './bucket.ts'
 import { fetchObject } from './object-calls.ts'
 import { readObjectRecord } from './object-record.ts'
@@ -22,7 +23,7 @@ export interface UploadRecord {
 
 /**
  * The layout of @tus/s3-store (the JSON of its Upload as body, S3's id of the multipart upload as user metadata), so
- * that either can read what the other wrote, with three fields more.
+ * that either can read what the other wrote, with five fields more.
  */
 const recordBody = z.object({
   size: z.number().int().nonnegative().optional(),
@@ -31,6 +32,8 @@ const recordBody = z.object({
   raw_metadata: z.string().optional(),
   length_deferred: z.boolean().default(false),
   checksum_algorithm: z.enum(['crc32', 'crc64nvme', 'sha256']).optional(),
+  concat: concatRecord.optional(),
+  announced_length: z.number().int().nonnegative().optional(),
 })
 
 export function recordKey(id: UploadId): string {
@@ -96,6 +99,8 @@ function parseRecord(id: UploadId, body: Buffer): Omit<UploadRecord, 'multipartI
         metadata,
         rawMetadata: record.raw_metadata ?? encodeMetadata(metadata),
         createdAt: new Date(record.creation_date),
+        concat: record.concat,
+        announcedLengthBytes: record.announced_length,
       },
       lengthWasDeferred: record.length_deferred,
       checksumAlgorithm: record.checksum_algorithm,
@@ -128,6 +133,8 @@ export async function writeRecord(
     raw_metadata: info.rawMetadata,
     length_deferred: lengthWasDeferred,
     checksum_algorithm: checksumAlgorithm,
+    concat: info.concat,
+    announced_length: info.announcedLengthBytes,
   }
   await putObject(bucket, recordKey(info.id), JSON.stringify(body), {
     contentType: 'application/json',
