@@ -6,6 +6,10 @@ const ERROR_TABLE = {
   ERR_INVALID_OFFSET: [400, 'Upload-Offset must be a whole number of bytes'],
   ERR_INVALID_LENGTH: [400, 'Upload-Length must be a whole number of bytes'],
   ERR_INVALID_METADATA: [400, 'Upload-Metadata must be a list of unique "key base64value" pairs'],
+  ERR_INVALID_CHECKSUM: [400, 'Upload-Checksum must be an algorithm, a space and a Base64 digest'],
+  ERR_UNSUPPORTED_CHECKSUM: [400, 'This server does not know that checksum algorithm'],
+  // tus 1.0.0, checksum: its own status, with the reason phrase "Checksum Mismatch".
+  ERR_CHECKSUM_MISMATCH: [460, 'The body does not match its Upload-Checksum; nothing of it was kept'],
   ERR_UNSUPPORTED_EXTENSION: [501, 'This server does not offer that tus extension'],
   ERR_OFFSET_MISMATCH: [409, 'Upload-Offset is not the current offset of the upload'],
   ERR_UPLOAD_NOT_FOUND: [404, 'There is no such upload'],

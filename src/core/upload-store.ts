@@ -9,6 +9,7 @@ export type TusExtension =
   | 'creation-defer-length'
   | 'termination'
   | 'expiration'
+  | 'checksum'
 
 export interface CallOptions {
   /** Aborts the work: whatever is stored by then stays stored. */
@@ -26,6 +27,14 @@ export interface OpenOptions extends CallOptions {
    * upload is then as good as what it would find.
    */
   readonly isContinued?: boolean | undefined
+}
+
+export interface WriteBodyOptions extends CallOptions {
+  /**
+   * Called when the body has ended and before any of it counts: if it throws, nothing of the body is kept, and the
+   * write rejects with that. Nor is anything kept if the process dies before this has returned.
+   */
+  readonly verify?: (() => void | Promise<void>) | undefined
 }
 
 /**
@@ -89,9 +98,10 @@ export interface OpenUpload {
    * Appends `body` at the current offset and returns the upload with its new offset: all of it is durable by then.
    * When that reaches the length, the object is there before this returns. It resolves or rejects only after the last
    * request to the storage has settled. After a rejection, open the upload again to learn its offset.
-   * @throws TuskerError ERR_UPLOAD_SIZE_EXCEEDED if the body is longer than what is left: what fits is stored.
+   * @throws TuskerError ERR_UPLOAD_SIZE_EXCEEDED if the body is longer than what is left: what fits is stored, unless it
+   * was to be verified as a whole.
    */
-  write(body: UploadBody, options?: CallOptions): Promise<Upload>
+  write(body: UploadBody, options?: WriteBodyOptions): Promise<Upload>
 
   /**
    * Sets the length of an upload that was created without one, and completes it if all its bytes are there.

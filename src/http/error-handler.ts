@@ -36,6 +36,8 @@ function answer(error: TuskerError, request: Request, response: Response): void 
   const retryAfter = RETRY_AFTER_SECONDS[status]
   if (retryAfter !== undefined) response.set('Retry-After', String(retryAfter))
   response.status(status).set('Cache-Control', 'no-store')
+  // tus 1.0.0 gives its own status a phrase; Node knows none for it.
+  if (error.code === 'ERR_CHECKSUM_MISMATCH') response.statusMessage = 'Checksum Mismatch'
   if (request.method === 'HEAD') response.end()
   else response.json({ error: { code: error.code, message: error.message, requestId: request.id } })
 }

@@ -1,10 +1,11 @@
 import { TuskerError } from '../core/errors.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
 import { type Upload, requireDeclarable } from '../core/upload.ts'
+import { BodyChecksum } from './body-checksum.ts'
 import { isUploadContent, parseUploadLength, parseUploadOffset } from './request-headers.ts'
 import { type TusServerOptions, type UploadRequest, setUploadExpires } from './tus-context.ts'
 import { openUpload, withUploadLock } from './upload-lock.ts'
-import { requireRoom, requireWholeBody, writeBody } from './write-body.ts'
+import { limitBody, requireWholeBody, writeBody } from './write-body.ts'
 
 /** PATCH: appends the body at Upload-Offset. */
 export async function appendUpload(options: TusServerOptions, exchange: UploadRequest): Promise<void> {
@@ -13,6 +14,7 @@ export async function appendUpload(options: TusServerOptions, exchange: UploadRe
   if (!isUploadContent(request)) throw new TuskerError('ERR_INVALID_CONTENT_TYPE')
   const offsetBytes = parseUploadOffset(request)
   const lengthBytes = parseUploadLength(request)
+  const checksum = BodyChecksum.of(request)
   const upload = await withUploadLock(options, exchange, async (lock) => {
     const opened = await openUpload(options, exchange, lock)
     // Already now: EX-02 wants it in every answer, refusals too.
@@ -20,11 +22,12 @@ export async function appendUpload(options: TusServerOptions, exchange: UploadRe
     requireOffset(opened, offsetBytes)
     const declared = withLength(opened.upload, lengthBytes, options)
     // Before anything changes: a body that is too long for the length declares no length either.
-    requireRoom(exchange, declared, options)
-    if (declared.lengthBytes !== undefined && declared.lengthBytes !== opened.upload.lengthBytes) {
-      await opened.declareLength(declared.lengthBytes)
-    }
-    return await writeBody(exchange, opened, options)
+    limitBody(exchange, declared, options)
+    const declare = async (): Promise<Upload> => await declareLength(opened, declared)
+    // A length that comes with a body that turns out wrong is not set either (CH-04).
+    if (checksum === undefined) await declare()
+    const written = await writeBody(exchange, opened, checksum)
+    return checksum === undefined ? written : await declare()
   })
   sendOffset(options, exchange, upload)
 }
@@ -48,6 +51,11 @@ function withLength(
   requireDeclarable(upload, lengthBytes)
   if (maxSizeBytes !== undefined && lengthBytes > maxSizeBytes) throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
   return { ...upload, lengthBytes }
+}
+
+async function declareLength(opened: OpenUpload, { lengthBytes }: Upload): Promise<Upload> {
+  const isNew = lengthBytes !== undefined && lengthBytes !== opened.upload.lengthBytes
+  return isNew ? await opened.declareLength(lengthBytes) : opened.upload
 }
 
 function sendOffset(options: TusServerOptions, exchange: UploadRequest, upload: Upload): void {

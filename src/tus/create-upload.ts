@@ -1,11 +1,12 @@
 import { TuskerError } from '../core/errors.ts'
 import { type UploadId, createUploadId } from '../core/upload-id.ts'
 import type { Upload, UploadInfo } from '../core/upload.ts'
+import { BodyChecksum } from './body-checksum.ts'
 import { hasBody, headerOf, isUploadContent, parseCreationLength } from './request-headers.ts'
 import { type TusRequest, type TusServerOptions, setUploadExpires } from './tus-context.ts'
 import { parseUploadMetadata } from './upload-metadata.ts'
 import { withUploadLock } from './upload-lock.ts'
-import { requireRoom, requireWholeBody, writeBody } from './write-body.ts'
+import { limitBody, requireWholeBody, writeBody } from './write-body.ts'
 
 /** POST: creation, and creation-with-upload if the body is a piece of an upload; any other body is ignored. */
 export async function createUpload(options: TusServerOptions, exchange: TusRequest): Promise<void> {
@@ -18,12 +19,14 @@ export async function createUpload(options: TusServerOptions, exchange: TusReque
   }
   const info = parseCreation(options, exchange)
   const takesBody = isUploadContent(request) && hasBody(request)
-  if (takesBody) requireRoom(exchange, { ...info, offsetBytes: 0 }, options)
+  const checksum = takesBody ? BodyChecksum.of(request) : undefined
+  if (takesBody) limitBody(exchange, { ...info, offsetBytes: 0 }, options)
   const upload = await withUploadLock(options, { ...exchange, id: info.id }, async () => {
     const begun = await options.store.begin(info, { bodyFollows: takesBody })
     try {
-      return takesBody ? await writeBody(exchange, begun, options) : begun.upload
+      return takesBody ? await writeBody(exchange, begun, checksum) : begun.upload
     } catch (error) {
+      if (checksum !== undefined) await forgetUnverified(options, info.id)
       // What exists by now can be resumed, if the answer says where; what does not must not be looked for.
       if (await isRecorded(options, info.id))
         response.setHeader('Location', options.uploadUrl(request, info.id))
@@ -34,6 +37,11 @@ export async function createUpload(options: TusServerOptions, exchange: TusReque
   setUploadExpires(response, upload, options)
   if (takesBody) sendOffset(exchange, upload)
   response.writeHead(201, { 'Content-Length': 0 }).end()
+}
+
+/** A creation whose body is refused leaves nothing behind (CH-04): its client has no URL to go on with. */
+async function forgetUnverified({ store }: TusServerOptions, id: UploadId): Promise<void> {
+  await store.remove(id).catch(() => undefined)
 }
 
 async function isRecorded({ store }: TusServerOptions, id: UploadId): Promise<boolean> {

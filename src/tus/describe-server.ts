@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { DIGEST_NAMES } from './digests.ts'
 import { TUS_VERSION } from './request-headers.ts'
 import type { TusServerOptions } from './tus-context.ts'
 
@@ -7,9 +8,12 @@ export function describeServer(
   { store, expirationMs, maxSizeBytes }: TusServerOptions,
   response: ServerResponse,
 ): void {
-  const extensions = store.extensions.filter((name) => name !== 'expiration' || expirationMs !== undefined)
+  const offered = store.extensions.filter((name) => name !== 'expiration' || expirationMs !== undefined)
+  const verifies = offered.includes('checksum')
+  const extensions = verifies ? [...offered, 'checksum-trailer'] : offered
   response.setHeader('Tus-Version', TUS_VERSION)
   if (extensions.length > 0) response.setHeader('Tus-Extension', extensions.join(','))
+  if (verifies) response.setHeader('Tus-Checksum-Algorithm', DIGEST_NAMES.join(','))
   if (maxSizeBytes !== undefined) response.setHeader('Tus-Max-Size', maxSizeBytes)
   // 200 and not 204: Apple's upload tasks accept nothing else (both are right by C-29).
   response.writeHead(200, { 'Content-Length': 0 }).end()

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDriver } from '../../src/storage/drivers/local/driver.ts'
 import { driverContract } from './driver-contract.ts'
+import { verifiedWriteContract } from './verified-write-contract.ts'
 import { uploadStoreContract } from './upload-store-contract.ts'
 
 async function directory(): Promise<{ root: string; cleanUp: () => Promise<void> }> {
@@ -15,7 +16,8 @@ driverContract('local', async () => {
   return { driver: await openDriver({ root }), cleanUp }
 })
 
-uploadStoreContract('a local location', async () => {
-  const { root, cleanUp } = await directory()
-  return { openDriver: async () => await openDriver({ root }), cleanUp }
-})
+for (const contract of [uploadStoreContract, verifiedWriteContract])
+  contract('a local location', async () => {
+    const { root, cleanUp } = await directory()
+    return { openDriver: async () => await openDriver({ root }), cleanUp }
+  })

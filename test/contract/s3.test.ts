@@ -1,6 +1,7 @@
 import { openS3Location } from '../support/s3-location.ts'
 import { createTestBucket, s3Targets } from '../support/s3-servers.ts'
 import { driverContract } from './driver-contract.ts'
+import { verifiedWriteContract } from './verified-write-contract.ts'
 import { uploadStoreContract } from './upload-store-contract.ts'
 
 for (const target of s3Targets()) {
@@ -16,14 +17,15 @@ for (const target of s3Targets()) {
     })
   }
 
-  uploadStoreContract(`s3 on ${name}`, async () => {
-    const access = await target.open()
-    const { bucket, remove } = await createTestBucket(access)
-    return {
-      openDriver: async () => await openS3Location(access, bucket, { root: 'uploads' }),
-      cleanUp: async () => await removeAll(remove, access),
-    }
-  })
+  for (const contract of [uploadStoreContract, verifiedWriteContract])
+    contract(`s3 on ${name}`, async () => {
+      const access = await target.open()
+      const { bucket, remove } = await createTestBucket(access)
+      return {
+        openDriver: async () => await openS3Location(access, bucket, { root: 'uploads' }),
+        cleanUp: async () => await removeAll(remove, access),
+      }
+    })
 }
 
 async function removeAll(remove: () => Promise<void>, access: { close(): Promise<void> }): Promise<void> {

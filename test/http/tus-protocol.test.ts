@@ -124,7 +124,8 @@ describe('OPTIONS', () => {
     expect(status).toBe(200)
     expect(headers).toMatchObject({
       'tus-version': '1.0.0',
-      'tus-extension': 'creation,creation-with-upload,creation-defer-length,termination,expiration',
+      'tus-extension':
+        'creation,creation-with-upload,creation-defer-length,termination,expiration,checksum,checksum-trailer',
       'tus-max-size': '1000',
       'content-length': '0',
     })
@@ -133,7 +134,9 @@ describe('OPTIONS', () => {
   test('C-08, C-09: names neither expiration nor a limit where there is none', async () => {
     await start()
     const { headers } = await server.send('OPTIONS', '/files')
-    expect(headers['tus-extension']).toBe('creation,creation-with-upload,creation-defer-length,termination')
+    expect(headers['tus-extension']).toBe(
+      'creation,creation-with-upload,creation-defer-length,termination,checksum,checksum-trailer',
+    )
     expect(headers).not.toHaveProperty('tus-max-size')
   })
 

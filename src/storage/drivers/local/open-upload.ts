@@ -1,10 +1,11 @@
 import { constants } from 'node:fs'
 import { TuskerError } from '../../../core/errors.ts'
-import type { CallOptions, OpenUpload, UploadBody } from '../../../core/upload-store.ts'
+import type { OpenUpload, UploadBody, WriteBodyOptions } from '../../../core/upload-store.ts'
 import { type Upload, type UploadInfo, requireDeclarable } from '../../../core/upload.ts'
-import { appendBody } from './append-body.ts'
+import { type Appended, appendBody } from './append-body.ts'
 import { renameDurably, withFile } from './durable-file.ts'
 import { translated } from './errors.ts'
+import { appendVerified } from './unverified-bytes.ts'
 import type { StoredBytes, UploadFiles } from './upload-files.ts'
 import { writeRecord } from './upload-record.ts'
 
@@ -25,18 +26,39 @@ export class LocalOpenUpload implements OpenUpload {
     return { ...this.#info, offsetBytes: this.#stored.bytes }
   }
 
-  async write(body: UploadBody, { signal }: CallOptions = {}): Promise<Upload> {
-    const { lengthBytes = Number.MAX_SAFE_INTEGER, offsetBytes } = this.upload
-    const room = { offsetBytes, limitBytes: lengthBytes - offsetBytes, signal }
-    const { storedBytes, hasSurplus } = await translated(this.#files.directory, () =>
-      withFile(this.#currentPath(), constants.O_RDWR | constants.O_NOFOLLOW, (file) =>
-        appendBody(file, body, room),
-      ),
-    )
+  async write(body: UploadBody, { signal, verify }: WriteBodyOptions = {}): Promise<Upload> {
+    const { offsetBytes } = this.upload
+    const { storedBytes, hasSurplus } = await translated(this.#files.directory, async () => {
+      if (verify === undefined) return await this.#append(body, signal)
+      return await this.#appendVerified(body, verify, signal)
+    })
     this.#stored = { ...this.#stored, bytes: offsetBytes + storedBytes }
     await this.finishIfStored()
     if (hasSurplus) throw new TuskerError('ERR_UPLOAD_SIZE_EXCEEDED')
     return this.upload
+  }
+
+  async #append(body: UploadBody, signal: AbortSignal | undefined): Promise<Appended> {
+    const { lengthBytes = Number.MAX_SAFE_INTEGER, offsetBytes } = this.upload
+    const room = { offsetBytes, limitBytes: lengthBytes - offsetBytes, signal }
+    const flags = constants.O_RDWR | constants.O_NOFOLLOW
+    return await withFile(this.#currentPath(), flags, async (file) => await appendBody(file, body, room))
+  }
+
+  async #appendVerified(
+    body: UploadBody,
+    verify: () => void | Promise<void>,
+    signal: AbortSignal | undefined,
+  ): Promise<Appended> {
+    const append = async (): Promise<Appended> => {
+      const appended = await this.#append(body, signal)
+      if (appended.hasSurplus) throw new TuskerError('ERR_UPLOAD_SIZE_EXCEEDED')
+      await verify()
+      return appended
+    }
+    // To a finished upload nothing is appended.
+    if (this.#stored.isComplete) return await append()
+    return await appendVerified(this.#files, this.upload.offsetBytes, append)
   }
 
   async declareLength(lengthBytes: number): Promise<Upload> {

@@ -5,6 +5,7 @@ import { TuskerError } from '../../../core/errors.ts'
 import type { UploadId } from '../../../core/upload-id.ts'
 import type { UploadInfo } from '../../../core/upload.ts'
 import { syncDirectory, withFile } from './durable-file.ts'
+import { discardUnverified } from './unverified-bytes.ts'
 import { errnoOf, toStorageError } from './errors.ts'
 
 /** Where the files of one upload are. */
@@ -15,11 +16,19 @@ export interface UploadFiles {
   /** The bytes of an upload that is not finished. */
   readonly part: string
   readonly record: string
+  /** There while a body is being written that may turn out wrong: the size that counts until it is verified. */
+  readonly unverified: string
 }
 
 export function uploadFiles(directory: string, id: UploadId): UploadFiles {
   const object = join(directory, id)
-  return { directory, object, part: `${object}.part`, record: `${object}.info` }
+  return {
+    directory,
+    object,
+    part: `${object}.part`,
+    record: `${object}.info`,
+    unverified: `${object}.unverified`,
+  }
 }
 
 /** What the disk holds of an upload. */
@@ -33,10 +42,12 @@ export interface StoredBytes {
  * @throws TuskerError ERR_UPLOAD_GONE if there is no file; ERR_UPLOAD_DAMAGED if its size can't be that of the upload
  */
 export async function findStoredBytes(
-  { object, part }: UploadFiles,
+  files: UploadFiles,
   { id, lengthBytes }: UploadInfo,
 ): Promise<StoredBytes> {
+  const { object, part } = files
   const objectBytes = (await findFile(object))?.sizeBytes
+  if (objectBytes === undefined) await discardUnverified(files)
   const bytes = objectBytes ?? (await flushedSizeOf(part))
   if (bytes === undefined) throw new TuskerError('ERR_UPLOAD_GONE', { details: { id } })
   const isComplete = objectBytes !== undefined
@@ -73,9 +84,16 @@ export async function findFile(
 }
 
 /** Removes every file of an upload; a removal that broke off can be repeated. */
-export async function removeFiles({ directory, object, part, record }: UploadFiles): Promise<void> {
+export async function removeFiles({
+  directory,
+  object,
+  part,
+  record,
+  unverified,
+}: UploadFiles): Promise<void> {
   await rm(object, { force: true })
   await rm(part, { force: true })
+  await rm(unverified, { force: true })
   await syncDirectory(directory)
   // Last: bytes without a record would never be found again.
   await rm(record, { force: true })

@@ -29,6 +29,7 @@ export class LocalUploadStore implements UploadStore {
     'creation-defer-length',
     'termination',
     'expiration',
+    'checksum',
   ]
   readonly #directory: string
 

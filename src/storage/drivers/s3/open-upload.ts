@@ -1,5 +1,5 @@
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
-import type { CallOptions, OpenUpload, UploadBody } from '../../../core/upload-store.ts'
+import type { CallOptions, OpenUpload, UploadBody, WriteBodyOptions } from '../../../core/upload-store.ts'
 import { type Upload, requireDeclarable } from '../../../core/upload.ts'
 import { payloadOf } from '../../buffers/payload.ts'
 import { finishUpload } from './finish-upload.ts'
@@ -26,14 +26,21 @@ export class S3OpenUpload implements OpenUpload {
     return { ...this.#state.record.info, offsetBytes: offsetOf(this.#state) }
   }
 
-  async write(body: UploadBody, options: CallOptions = {}): Promise<Upload> {
+  async write(body: UploadBody, { verify, ...options }: WriteBodyOptions = {}): Promise<Upload> {
     const { lengthBytes = this.#maxLengthBytes(), offsetBytes } = this.upload
     const limited = new LimitedBody(body, lengthBytes - offsetBytes)
-    try {
-      if (!this.#state.progress.isComplete) {
-        await this.#change(async (state) => await writeParts(this.#context, state, limited, options))
-      }
+    const requireAllFits = async (): Promise<void> => {
       if (await limited.hasSurplus()) throw new TuskerError('ERR_UPLOAD_SIZE_EXCEEDED')
+    }
+    const verifyWhole = async (): Promise<void> => {
+      await requireAllFits()
+      await verify?.()
+    }
+    const verified = verify ? { ...options, verify: verifyWhole } : options
+    try {
+      if (this.#state.progress.isComplete) await verifyWhole()
+      else await this.#change(async (state) => await writeParts(this.#context, state, limited, verified))
+      await requireAllFits()
     } finally {
       await limited.release()
     }

@@ -46,6 +46,7 @@ export class S3UploadStore extends S3Store implements UploadStore {
     'creation-defer-length',
     'termination',
     'expiration',
+    'checksum',
   ]
   readonly s3: S3Bucket
   readonly #context: UploadContext

@@ -1,4 +1,4 @@
-import type { CallOptions, UploadBody } from '../../../core/upload-store.ts'
+import type { UploadBody, WriteBodyOptions } from '../../../core/upload-store.ts'
 import { PartBuffer } from '../../buffers/part-buffer.ts'
 import { payloadOf } from '../../buffers/payload.ts'
 import { type RunningChecksum, startChecksum } from './checksum.ts'
@@ -20,12 +20,15 @@ const MAX_IN_FLIGHT_PARTS = 60
  * Appends `body` to an upload: whole parts as they fill, then the object if that was all of it, else the tail. An old
  * tail is replaced only after every part before it is stored. Rejects only when no request is running any more. Takes
  * over the memory of `state`, and gives back one that may have some.
+ *
+ * Of a body that is to be verified, the first part is held back until it is: the parts behind it, sent meanwhile, are
+ * parts behind a gap, and do not count.
  */
 export async function writeParts(
   context: UploadContext,
   state: UploadState,
   body: UploadBody,
-  options: CallOptions,
+  options: WriteBodyOptions,
 ): Promise<UploadState> {
   const writer = new PartWriter(context, state, options)
   try {
@@ -40,18 +43,22 @@ export async function writeParts(
 
 class PartWriter {
   readonly #context: UploadContext
-  readonly #options: CallOptions
+  readonly #options: WriteBodyOptions
   readonly #uploads: PartUploads
   #state: UploadState
   #position: PartPosition
   #buffer: PartBuffer<RunningChecksum>
   /** How much of the buffer is stored as the tail. */
   #tailBytes = 0
+  /** The first part of a body that is not verified yet. */
+  #held: { readonly start: () => Promise<void>; readonly release: () => Promise<void> } | undefined
+  #isVerified: boolean
 
-  constructor(context: UploadContext, state: UploadState, options: CallOptions) {
+  constructor(context: UploadContext, state: UploadState, options: WriteBodyOptions) {
     this.#context = context
     this.#state = { ...state, buffer: undefined }
     this.#options = options
+    this.#isVerified = options.verify === undefined
     this.#position = {
       partNumber: state.progress.parts.length + 1,
       offsetBytes: partsEndBytes(state.progress),
@@ -84,6 +91,7 @@ class PartWriter {
 
   /** Stores what is left over. */
   async finish(): Promise<UploadState> {
+    await this.#verify()
     const sent = await this.#uploads.finish()
     const { progress } = this.#state
     this.#state = { ...this.#state, progress: { ...progress, parts: [...progress.parts, ...sent] } }
@@ -98,7 +106,16 @@ class PartWriter {
   /** After a failure: waits until no request is running and frees the memory. */
   async abandon(): Promise<void> {
     await this.#uploads.settle()
+    await this.#held?.release()
     await this.#buffer.release()
+  }
+
+  async #verify(): Promise<void> {
+    await this.#options.verify?.()
+    this.#isVerified = true
+    const held = this.#held
+    this.#held = undefined
+    await held?.start()
   }
 
   /** Whether what is in the buffer ends the upload. */
@@ -125,11 +142,16 @@ class PartWriter {
     const part = { partNumber, payload: full.payload(), running: full.observer }
     this.#buffer = this.#nextBuffer()
     this.#tailBytes = 0
-    full.markSending()
-    await this.#uploads.start({
-      send: async () => await uploadPart(this.#context.bucket, multipart, part, this.#options),
-      release: async () => await full.release(),
-    })
+    const start = async (): Promise<void> => {
+      full.markSending()
+      await this.#uploads.start({
+        send: async () => await uploadPart(this.#context.bucket, multipart, part, this.#options),
+        release: async () => await full.release(),
+      })
+    }
+    if (this.#isVerified || this.#held) return await start()
+    this.#held = { start, release: async () => await full.release() }
+    full.rest()
   }
 
   /** An upload that turned out to be larger than one part gets its multipart upload now. */
