@@ -29,6 +29,7 @@ export interface Config {
   readonly uploads: {
     readonly maxSizeBytes: number | undefined
     readonly expirationMs: number | undefined
+    readonly expirationMode: 'absolute' | 'sliding'
     readonly cleanupSchedule: string | undefined
     readonly lockTimeoutMs: number
   }
@@ -128,6 +129,7 @@ function toConfig(settings: Settings, locations: readonly LocationConfig[], defa
     uploads: {
       maxSizeBytes: settings.FILES_MAX_UPLOAD_SIZE,
       expirationMs: settings.TUS_UPLOAD_EXPIRATION,
+      expirationMode: settings.TUS_UPLOAD_EXPIRATION_MODE,
       cleanupSchedule: settings.TUS_CLEANUP_SCHEDULE,
       lockTimeoutMs: settings.LOCK_TIMEOUT,
     },

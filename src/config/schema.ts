@@ -17,6 +17,8 @@ import {
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
+const EXPIRATION_MODES = ['absolute', 'sliding'] as const
+
 const LOCATION_MODES = ['rw', 'drain', 'ro'] as const
 
 /** Types that no browser runs scripts from; everything else is downloaded, never shown. */
@@ -176,8 +178,13 @@ export const SETTINGS = {
   TUS_UPLOAD_EXPIRATION: setting(expiration, {
     type: 'duration or never',
     default: '7d',
+    description: 'How long an unfinished upload can be resumed. Finished ones never expire.',
+  }),
+  TUS_UPLOAD_EXPIRATION_MODE: setting(oneOf(EXPIRATION_MODES), {
+    type: EXPIRATION_MODES.join(' \\| '),
+    default: 'absolute',
     description:
-      'How long after its creation an unfinished upload can be resumed. Finished ones never expire.',
+      'From when TUS_UPLOAD_EXPIRATION counts. absolute: the creation of the upload. sliding: the last time that bytes of it were stored.',
   }),
   TUS_CLEANUP_SCHEDULE: setting(cronOrOff, {
     type: 'cron expression or off',

@@ -37,6 +37,8 @@ export interface Upload extends UploadInfo {
    * an upload whose bytes are all stored but whose object is not is finished by whoever opens it.
    */
   readonly offsetBytes: number
+  /** When bytes were last stored, as the storage tells it; the creation if none were. */
+  readonly activeAt: Date
 }
 
 /** Whether the whole object is there. */

@@ -1,15 +1,14 @@
+import type { Expiration } from '../core/expiry.ts'
 import type { Clock, Locker, Logger } from '../core/ports.ts'
 import type { TusLocations } from '../tus/tus-locations.ts'
 import { expireUploads } from './expire-uploads.ts'
 import { type Schedule, startSchedule } from './scheduler.ts'
 
-export interface CleanUpOptions {
+export interface CleanUpOptions extends Expiration {
   readonly locations: TusLocations
   readonly locker: Locker
   readonly logger: Logger
   readonly clock: Clock
-  /** How long an unfinished upload is kept; for ever if undefined. */
-  readonly expirationMs: number | undefined
   /** When to look, as a cron expression; never if undefined. */
   readonly cleanupSchedule: string | undefined
 }

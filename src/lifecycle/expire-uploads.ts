@@ -1,14 +1,13 @@
 import { isTuskerError } from '../core/errors.ts'
+import { type Expiration, expiryOf } from '../core/expiry.ts'
 import type { Clock, Locker, Logger } from '../core/ports.ts'
 import type { UploadId } from '../core/upload-id.ts'
 import type { StoredUpload, UploadStore } from '../core/upload-store.ts'
-import { isComplete } from '../core/upload.ts'
 
-export interface ExpireUploadsOptions {
+export interface ExpireUploadsOptions extends Expiration {
   readonly locationName: string
   readonly store: UploadStore
   readonly locker: Locker
-  /** How long an unfinished upload is kept after its creation. */
   readonly expirationMs: number
   readonly clock: Clock
   readonly logger: Logger
@@ -17,7 +16,7 @@ export interface ExpireUploadsOptions {
 }
 
 /**
- * Removes the unfinished uploads of a location that are older than `expirationMs`, and returns how many. Finished ones
+ * Removes the unfinished uploads of a location whose time is over, and returns how many. Finished ones
  * never expire, one that is in use is left alone, and one that fails is logged and does not stop the others.
  * @throws TuskerError if the location cannot be listed.
  */
@@ -78,7 +77,8 @@ async function isAbandoned(options: ExpireUploadsOptions, id: UploadId): Promise
   try {
     // Opening finishes an upload whose bytes are all stored.
     const { upload } = await options.store.open(id)
-    return !isComplete(upload)
+    const expiry = expiryOf(upload, options)
+    return expiry !== undefined && expiry.getTime() < options.clock()
   } catch (error) {
     // No byte of it is left, as when a bucket's lifecycle rule was first: only its record is there to remove.
     if (isTuskerError(error, 'ERR_UPLOAD_GONE')) return true

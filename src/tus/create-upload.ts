@@ -20,7 +20,7 @@ export async function createUpload(options: TusServerOptions, exchange: TusReque
   const info = parseCreation(options, exchange)
   const takesBody = isUploadContent(request) && hasBody(request)
   const checksum = takesBody ? BodyChecksum.of(request) : undefined
-  if (takesBody) limitBody(exchange, { ...info, offsetBytes: 0 }, options)
+  if (takesBody) limitBody(exchange, { ...info, offsetBytes: 0, activeAt: info.createdAt }, options)
   const upload = await withUploadLock(options, { ...exchange, id: info.id }, async () => {
     const begun = await options.store.begin(info, { bodyFollows: takesBody })
     try {

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Expiration, expiryOf } from '../core/expiry.ts'
 import type { LocationMode } from '../core/location.ts'
 import type { Clock, Locker, Logger } from '../core/ports.ts'
 import type { UploadId } from '../core/upload-id.ts'
 import type { UploadStore } from '../core/upload-store.ts'
-import { type UploadInfo, isComplete, type Upload } from '../core/upload.ts'
+import type { Upload, UploadInfo } from '../core/upload.ts'
 import type { RequestBody } from './request-body.ts'
 
-export interface TusServerOptions {
+export interface TusServerOptions extends Expiration {
   readonly locationName: string
   readonly mode: LocationMode
   readonly store: UploadStore
@@ -15,8 +16,6 @@ export interface TusServerOptions {
   readonly clock: Clock
   /** Largest upload, in bytes; no limit if undefined. */
   readonly maxSizeBytes: number | undefined
-  /** How long after its creation an unfinished upload lives; for ever if undefined. */
-  readonly expirationMs: number | undefined
   /** How long a body may be silent. */
   readonly bodyIdleTimeoutMs: number
   /** The URL of an upload, as the client that asks can reach it. */
@@ -39,12 +38,6 @@ export interface UploadRequest extends TusRequest {
 }
 
 export type UploadHandler = (options: TusServerOptions, exchange: UploadRequest) => Promise<void>
-
-/** When the upload expires; undefined if it never does: finished ones do not (tus 1.0.0, expiration). */
-export function expiryOf(upload: Upload, { expirationMs }: TusServerOptions): Date | undefined {
-  if (expirationMs === undefined || isComplete(upload)) return undefined
-  return new Date(upload.createdAt.getTime() + expirationMs)
-}
 
 /** What the lock of an upload is called: ids are unique, but the location says whose lock it is in a log. */
 export function lockName({ locationName }: TusServerOptions, { id }: Pick<UploadInfo, 'id'>): string {

@@ -1,7 +1,8 @@
 import { TuskerError } from '../core/errors.ts'
+import { expiryOf } from '../core/expiry.ts'
 import type { Lock } from '../core/ports.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
-import { type TusServerOptions, type UploadRequest, expiryOf, lockName } from './tus-context.ts'
+import { type TusServerOptions, type UploadRequest, lockName } from './tus-context.ts'
 
 /**
  * Runs `work` while this request, and no other, may touch the upload. The lock is freed only when `work` has settled,

@@ -140,6 +140,7 @@ export function s3UploadLateSuite(target: FaultyS3Target): void {
         store,
         locker: createMemoryLocker({ timeoutMs: 1_000 }),
         expirationMs: 1_000,
+        expirationMode: 'absolute',
         clock: () => Date.now() + 60_000,
         logger: pino({ level: 'silent' }),
         signal: new AbortController().signal,

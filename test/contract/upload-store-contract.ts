@@ -233,6 +233,21 @@ export function uploadStoreContract(name: string, setUp: () => Promise<UploadSto
       expect(Object.entries((await store.open(upload.id)).upload.metadata)).toEqual(Object.entries(metadata))
     })
 
+    test('when bytes were last stored is known, after a restart too', async () => {
+      const hourAgo = new Date(Date.now() - 3_600_000)
+      const { upload } = await begin(3 * PART, { createdAt: hourAgo })
+      for (const sizeBytes of [0, 10, PART, 1]) {
+        await restart()
+        const opened = await store.open(upload.id)
+        const { activeAt } = await opened.write(chunks(randomBytes(sizeBytes)))
+        await restart()
+        const found = await store.open(upload.id)
+        // A storage may keep whole seconds only, and have a clock of its own.
+        expect(Math.abs(found.upload.activeAt.getTime() - activeAt.getTime())).toBeLessThan(2_000)
+        if (sizeBytes > 0) expect(Math.abs(activeAt.getTime() - Date.now())).toBeLessThan(60_000)
+      }
+    })
+
     test('an id that nobody was given is not found', async () => {
       const missing = { code: 'ERR_UPLOAD_NOT_FOUND', status: 404 }
       await expect(store.open(createUploadId())).rejects.toMatchObject(missing)

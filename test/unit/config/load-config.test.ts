@@ -46,6 +46,7 @@ describe('with no variable at all', () => {
     expect(config.uploads).toEqual({
       maxSizeBytes: undefined,
       expirationMs: 7 * 24 * 3600 * 1000,
+      expirationMode: 'absolute',
       cleanupSchedule: '0 * * * *',
       lockTimeoutMs: 20_000,
     })

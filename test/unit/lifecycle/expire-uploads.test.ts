@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -31,9 +31,13 @@ async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text)
 }
 
-async function createUpload(text = 'hel', lengthBytes: number | undefined = 5): Promise<UploadId> {
+async function createUpload(
+  text = 'hel',
+  lengthBytes: number | undefined = 5,
+  { createdAt = new Date() }: { readonly createdAt?: Date } = {},
+): Promise<UploadId> {
   const id = createUploadId()
-  const info = { id, lengthBytes, metadata: {}, rawMetadata: undefined, createdAt: new Date() }
+  const info = { id, lengthBytes, metadata: {}, rawMetadata: undefined, createdAt }
   const begun = await store.begin(info)
   if (text !== '') await begun.write(bytesOf(text))
   return id
@@ -46,6 +50,7 @@ function sweep(days: number, options: Partial<ExpireUploadsOptions> = {}): Promi
     store,
     locker,
     expirationMs: DAY_MS,
+    expirationMode: 'absolute',
     clock: () => Date.now() + days * DAY_MS,
     logger: silentLogger,
     signal: new AbortController().signal,
@@ -71,6 +76,19 @@ test('leaves what is younger than the expiration', async () => {
   await createUpload()
   expect(await sweep(0.9)).toBe(0)
   expect(await remaining()).toHaveLength(1)
+})
+
+test('EX-04: in sliding mode counts from when bytes were last stored', async () => {
+  const old = { createdAt: new Date(Date.now() - 10 * DAY_MS) }
+  const active = await createUpload('hel', 5, old)
+  const idle = await createUpload('hel', 5, old)
+  const twoDaysAgo = new Date(Date.now() - 2 * DAY_MS)
+  for (const suffix of ['.part', '.info'])
+    await utimes(join(root, `${idle}${suffix}`), twoDaysAgo, twoDaysAgo)
+  await utimes(join(root, `${active}.info`), twoDaysAgo, twoDaysAgo)
+  expect(await sweep(0, { expirationMode: 'sliding' })).toBe(1)
+  expect(await remaining()).toEqual([active])
+  expect(await sweep(0)).toBe(1)
 })
 
 test('F1, EX-07: never removes a finished upload, however old', async () => {

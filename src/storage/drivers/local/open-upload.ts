@@ -23,7 +23,7 @@ export class LocalOpenUpload implements OpenUpload {
   }
 
   get upload(): Upload {
-    return { ...this.#info, offsetBytes: this.#stored.bytes }
+    return { ...this.#info, offsetBytes: this.#stored.bytes, activeAt: this.#stored.writtenAt }
   }
 
   async write(body: UploadBody, { signal, verify }: WriteBodyOptions = {}): Promise<Upload> {
@@ -32,7 +32,8 @@ export class LocalOpenUpload implements OpenUpload {
       if (verify === undefined) return await this.#append(body, signal)
       return await this.#appendVerified(body, verify, signal)
     })
-    this.#stored = { ...this.#stored, bytes: offsetBytes + storedBytes }
+    const writtenAt = storedBytes > 0 ? new Date() : this.#stored.writtenAt
+    this.#stored = { ...this.#stored, bytes: offsetBytes + storedBytes, writtenAt }
     await this.finishIfStored()
     if (hasSurplus) throw new TuskerError('ERR_UPLOAD_SIZE_EXCEEDED')
     return this.upload
@@ -76,7 +77,7 @@ export class LocalOpenUpload implements OpenUpload {
     if (isComplete || bytes !== this.#info.lengthBytes) return
     const { directory, object, part } = this.#files
     await translated(directory, () => renameDurably(part, object))
-    this.#stored = { isComplete: true, bytes }
+    this.#stored = { ...this.#stored, isComplete: true }
   }
 
   #currentPath(): string {

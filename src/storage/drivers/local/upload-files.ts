@@ -35,6 +35,8 @@ export function uploadFiles(directory: string, id: UploadId): UploadFiles {
 export interface StoredBytes {
   readonly isComplete: boolean
   readonly bytes: number
+  /** When they were last written. */
+  readonly writtenAt: Date
 }
 
 /**
@@ -46,34 +48,39 @@ export async function findStoredBytes(
   { id, lengthBytes }: UploadInfo,
 ): Promise<StoredBytes> {
   const { object, part } = files
-  const objectBytes = (await findFile(object))?.sizeBytes
-  if (objectBytes === undefined) await discardUnverified(files)
-  const bytes = objectBytes ?? (await flushedSizeOf(part))
-  if (bytes === undefined) throw new TuskerError('ERR_UPLOAD_GONE', { details: { id } })
-  const isComplete = objectBytes !== undefined
+  const whole = await findFile(object)
+  if (whole === undefined) await discardUnverified(files)
+  const found = whole ?? (await findFlushed(part))
+  if (found === undefined) throw new TuskerError('ERR_UPLOAD_GONE', { details: { id } })
+  const isComplete = whole !== undefined
+  const bytes = found.sizeBytes
   const isSound = isComplete ? bytes === lengthBytes : bytes <= (lengthBytes ?? Number.MAX_SAFE_INTEGER)
   if (!isSound) {
     throw new TuskerError('ERR_UPLOAD_DAMAGED', { details: { id, lengthBytes, bytes, isComplete } })
   }
-  return { isComplete, bytes }
+  return { isComplete, bytes, writtenAt: found.modifiedAt }
 }
 
 /**
  * A process that was killed leaves bytes that are in the file, but maybe not on the disk yet: they are an offset that
  * may be acknowledged only once they are.
  */
-async function flushedSizeOf(part: string): Promise<number | undefined> {
+async function findFlushed(part: string): Promise<FoundFile | undefined> {
   if ((await findFile(part)) === undefined) return undefined
   return await withFile(part, constants.O_RDONLY | constants.O_NOFOLLOW, async (file) => {
     await file.datasync()
-    return (await file.stat()).size
+    const { size, mtime } = await file.stat()
+    return { sizeBytes: size, modifiedAt: mtime }
   })
 }
 
+interface FoundFile {
+  readonly sizeBytes: number
+  readonly modifiedAt: Date
+}
+
 /** Size and date of a file, undefined if there is none; a symbolic link is none. */
-export async function findFile(
-  path: string,
-): Promise<{ readonly sizeBytes: number; readonly modifiedAt: Date } | undefined> {
+export async function findFile(path: string): Promise<FoundFile | undefined> {
   try {
     const stats = await lstat(path)
     return stats.isFile() ? { sizeBytes: stats.size, modifiedAt: stats.mtime } : undefined

@@ -48,7 +48,7 @@ export async function finishUpload(
     await complete(bucket, multipart, parts, options)
   }
   await clearTail(bucket, id, progress.tailObjects, options)
-  return { record, isRecorded: true, progress: COMPLETE }
+  return { record, isRecorded: true, progress: { ...COMPLETE, storedAtMs: Date.now() } }
 }
 
 function requireLength(storedBytes: number, lengthBytes: number | undefined): void {

@@ -61,8 +61,14 @@ function toPart(xml: string, checksumAlgorithm: ChecksumAlgorithm | undefined): 
     partNumber: numberOf(xml, 'PartNumber'),
     sizeBytes: numberOf(xml, 'Size'),
     etag: required(elementText(xml, 'ETag'), 'ETag'),
+    storedAtMs: timeOf(xml, 'LastModified'),
     checksum: checksumAlgorithm && elementText(xml, CHECKSUM_ELEMENTS[checksumAlgorithm]),
   }
+}
+
+function timeOf(xml: string, name: string): number | undefined {
+  const ms = Date.parse(elementText(xml, name) ?? '')
+  return Number.isNaN(ms) ? undefined : ms
 }
 
 function numberOf(xml: string, name: string): number {

@@ -23,6 +23,8 @@ export interface StoredPart {
   readonly partNumber: number
   readonly sizeBytes: number
   readonly etag: string
+  /** When it was stored, in milliseconds since the epoch; undefined if the store did not say. */
+  readonly storedAtMs?: number | undefined
   /** Of the multipart upload's algorithm, if it has one. */
   readonly checksum?: string | undefined
 }

@@ -23,7 +23,9 @@ export class S3OpenUpload implements OpenUpload {
   }
 
   get upload(): Upload {
-    return { ...this.#state.record.info, offsetBytes: offsetOf(this.#state) }
+    const { record, progress } = this.#state
+    const activeAt = new Date(progress.storedAtMs ?? record.info.createdAt)
+    return { ...record.info, offsetBytes: offsetOf(this.#state), activeAt }
   }
 
   async write(body: UploadBody, { verify, ...options }: WriteBodyOptions = {}): Promise<Upload> {

@@ -3,7 +3,7 @@ import type { CallOptions } from '../../../core/upload-store.ts'
 import type { S3Bucket } from './bucket.ts'
 import { listParts } from './list-parts.ts'
 import type { StoredPart } from './multipart-calls.ts'
-import { findObject } from './object-calls.ts'
+import { type ObjectHead, findObject } from './object-calls.ts'
 import { MIN_PART_BYTES, partCountOf } from './part-plan.ts'
 import type { UploadRecord } from './upload-record.ts'
 import { MAX_TAIL_PIECES, type UploadTail, findFirstPiece, findTail } from './upload-tail.ts'
@@ -14,6 +14,8 @@ export interface UploadProgress {
   readonly isComplete: boolean
   /** Its size, once it is there. */
   readonly objectBytes?: number | undefined
+  /** When bytes were last stored; undefined if none were. */
+  readonly storedAtMs?: number | undefined
   /** Whether its multipart upload is there all the same. */
   readonly isMultipartOpen?: boolean | undefined
   /** The parts from number 1 up to the first gap: only these count. */
@@ -57,14 +59,24 @@ export async function findProgress(
   ])
   const found = { ...splitAtGap(listed ?? []), tailObjects: first === undefined ? 0 : MAX_TAIL_PIECES }
   const endBytes = partsEndBytes(found)
-  const objectBytes = await findWhole(bucket, record, { endBytes, wereListed: listed !== undefined, options })
-  if (objectBytes !== undefined) {
+  const whole = await findWhole(bucket, record, { endBytes, wereListed: listed !== undefined, options })
+  if (whole !== undefined) {
     const isMultipartOpen = record.multipartId !== undefined && listed !== undefined
-    return { ...found, isComplete: true, objectBytes, isMultipartOpen, tail: undefined }
+    const { sizeBytes: objectBytes, modifiedAt } = whole
+    const storedAtMs = modifiedAt.getTime()
+    return { ...found, isComplete: true, objectBytes, storedAtMs, isMultipartOpen, tail: undefined }
   }
   if (listed === undefined) throw gone(record)
   const tail = first && (await findTail(bucket, id, { first, partsEndBytes: endBytes }, options))
-  return { ...found, isComplete: false, tail }
+  return { ...found, isComplete: false, tail, storedAtMs: lastStoredAtMs([...found.parts, tail]) }
+}
+
+function lastStoredAtMs(
+  stored: readonly ({ readonly storedAtMs?: number | undefined } | undefined)[],
+): number | undefined {
+  return stored.reduce((last: number | undefined, { storedAtMs } = {}) => {
+    return storedAtMs === undefined || storedAtMs < (last ?? 0) ? last : storedAtMs
+  }, undefined)
 }
 
 /** The parts in the store; none for an upload that has no multipart upload yet; undefined if the store knows none. */
@@ -89,20 +101,20 @@ async function findParts(
 }
 
 /**
- * The size of the object, if it makes the upload complete: it is there, and has its length. No answer about parts is
+ * The object, if it makes the upload complete: it is there, and has its length. No answer about parts is
  * taken for it. A record without a length may be an old one that arrived late; then the object is what counts.
  */
 async function findWhole(
   bucket: S3Bucket,
   { info, multipartId }: UploadRecord,
   seen: { readonly endBytes: number; readonly wereListed: boolean; readonly options: CallOptions },
-): Promise<number | undefined> {
+): Promise<ObjectHead | undefined> {
   const { lengthBytes } = info
   // Swift goes on listing the parts of a completed upload, hence the look when all of them are there.
   const areAllThere = lengthBytes !== undefined && seen.endBytes >= lengthBytes
   if (multipartId !== undefined && seen.wereListed && !areAllThere) return undefined
   const object = await findObject(bucket, info.id, seen.options)
-  return lengthBytes === undefined || object?.sizeBytes === lengthBytes ? object?.sizeBytes : undefined
+  return lengthBytes === undefined || object?.sizeBytes === lengthBytes ? object : undefined
 }
 
 /** An empty part is none: it marks a number whose bytes were given up (write-parts.ts). */

@@ -109,7 +109,7 @@ export class S3UploadStore extends S3Store implements UploadStore {
     return {
       record: { ...record, info: { ...record.info, lengthBytes } },
       isRecorded: true,
-      progress: COMPLETE,
+      progress: { ...COMPLETE, storedAtMs: progress.storedAtMs },
     }
   }
 

@@ -17,6 +17,8 @@ export interface UploadTail {
   /** Undefined if another server wrote it, which does not mark it (and has one piece). */
   readonly startBytes: number | undefined
   readonly pieceSizesBytes: readonly number[]
+  /** When its last piece was stored. */
+  readonly storedAtMs: number
 }
 
 /** With as many pieces, the next one replaces them all: what is read after a restart stays few requests. */
@@ -28,6 +30,7 @@ export function tailSizeBytes({ pieceSizesBytes }: UploadTail): number {
 
 interface TailPiece {
   readonly sizeBytes: number
+  readonly storedAtMs: number
   readonly startBytes: number | undefined
 }
 
@@ -40,7 +43,11 @@ async function findPiece(
   const head = await findObject(bucket, pieceKey(id, index), options)
   if (head === undefined) return undefined
   const start = head.metadata['start']
-  return { sizeBytes: head.sizeBytes, startBytes: start === undefined ? undefined : Number(start) }
+  return {
+    sizeBytes: head.sizeBytes,
+    storedAtMs: head.modifiedAt.getTime(),
+    startBytes: start === undefined ? undefined : Number(start),
+  }
 }
 
 function pieceKey(id: UploadId, index: number): string {
@@ -64,7 +71,8 @@ export async function findTail(
   options: CallOptions = {},
 ): Promise<UploadTail | undefined> {
   const { startBytes } = first
-  if (startBytes === undefined) return { startBytes, pieceSizesBytes: [first.sizeBytes] }
+  let { storedAtMs } = first
+  if (startBytes === undefined) return { startBytes, pieceSizesBytes: [first.sizeBytes], storedAtMs }
   if (startBytes !== partsEndBytes) return undefined
   const pieceSizesBytes = [first.sizeBytes]
   for (let endBytes = startBytes + first.sizeBytes; pieceSizesBytes.length < MAX_TAIL_PIECES;) {
@@ -72,8 +80,9 @@ export async function findTail(
     if (next?.startBytes !== endBytes) break
     pieceSizesBytes.push(next.sizeBytes)
     endBytes += next.sizeBytes
+    storedAtMs = next.storedAtMs
   }
-  return { startBytes, pieceSizesBytes }
+  return { startBytes, pieceSizesBytes, storedAtMs }
 }
 
 /** @throws TuskerError ERR_UPLOAD_DAMAGED if it is not the tail that was found before */

@@ -3,7 +3,7 @@ import { PartBuffer } from '../../buffers/part-buffer.ts'
 import { payloadOf } from '../../buffers/payload.ts'
 import { type RunningChecksum, startChecksum } from './checksum.ts'
 import { finishUpload } from './finish-upload.ts'
-import type { MultipartUpload } from './multipart-calls.ts'
+import type { MultipartUpload, StoredPart } from './multipart-calls.ts'
 import { type PartPosition, partSizeAt } from './part-plan.ts'
 import { PartUploads } from './part-uploads.ts'
 import { uploadPart } from './payload-calls.ts'
@@ -93,14 +93,26 @@ class PartWriter {
   async finish(): Promise<UploadState> {
     await this.#verify()
     const sent = await this.#uploads.finish()
-    const { progress } = this.#state
-    this.#state = { ...this.#state, progress: { ...progress, parts: [...progress.parts, ...sent] } }
+    this.#addParts(sent)
     if (this.#isLast()) return await this.#complete()
     await this.#ensureRecord()
     if (sent.length > 0 && this.#buffer.sizeBytes === 0) this.#dropTail()
     else if (this.#buffer.sizeBytes > this.#tailBytes || sent.length > 0)
       await this.#storeTail(sent.length > 0)
     return { ...this.#state, buffer: this.#buffer }
+  }
+
+  #addParts(sent: readonly StoredPart[]): void {
+    const { progress } = this.#state
+    const storedAtMs = this.#hasGrown(sent) ? Date.now() : progress.storedAtMs
+    this.#state = {
+      ...this.#state,
+      progress: { ...progress, parts: [...progress.parts, ...sent], storedAtMs },
+    }
+  }
+
+  #hasGrown(sent: readonly StoredPart[]): boolean {
+    return sent.length > 0 || this.#buffer.sizeBytes > this.#tailBytes
   }
 
   /** After a failure: waits until no request is running and frees the memory. */
@@ -214,7 +226,7 @@ class PartWriter {
     const tailObjects = Math.max(progress.tailObjects, index + 1)
     this.#state = {
       ...this.#state,
-      progress: { ...progress, tail: { startBytes, pieceSizesBytes }, tailObjects },
+      progress: { ...progress, tail: { startBytes, pieceSizesBytes, storedAtMs: Date.now() }, tailObjects },
     }
   }
 
@@ -224,7 +236,7 @@ class PartWriter {
     const startBytes = this.#position.offsetBytes
     const piece = { index: 0, startBytes, payload: payloadOf(bytes) }
     await putPiece(this.#context.bucket, record.info.id, piece, this.#options)
-    const tail = { startBytes, pieceSizesBytes: [bytes.byteLength] }
+    const tail = { startBytes, pieceSizesBytes: [bytes.byteLength], storedAtMs: Date.now() }
     this.#state = { ...this.#state, progress: { ...progress, tail } }
   }
 
