@@ -6,6 +6,9 @@ const ERROR_TABLE = {
   ERR_INVALID_OFFSET: [400, 'Upload-Offset must be a whole number of bytes'],
   ERR_INVALID_LENGTH: [400, 'Upload-Length must be a whole number of bytes'],
   ERR_INVALID_METADATA: [400, 'Upload-Metadata must be a list of unique "key base64value" pairs'],
+  ERR_METADATA_TOO_LARGE: [431, 'Upload-Metadata is too large'],
+  ERR_HEADERS_TOO_LARGE: [431, 'The headers of the request are too large'],
+  ERR_REQUEST_TIMEOUT: [408, 'The request did not arrive in time'],
   ERR_INVALID_CHECKSUM: [400, 'Upload-Checksum must be an algorithm, a space and a Base64 digest'],
   ERR_UNSUPPORTED_CHECKSUM: [400, 'This server does not know that checksum algorithm'],
   // tus 1.0.0, checksum: its own status, with the reason phrase "Checksum Mismatch".

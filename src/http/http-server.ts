@@ -1,6 +1,7 @@
 import { type RequestListener, type Server, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Connections, trackConnections } from './connections.ts'
+import { answerUnreadable } from './unreadable-requests.ts'
 
 export interface HttpServer {
   readonly server: Server
@@ -26,12 +27,15 @@ const SERVER_OPTIONS = {
   headersTimeout: 60_000,
   // Longer than the 60 s of usual proxies: they must be the ones to close, or a request meets a closing connection.
   keepAliveTimeout: 65_000,
+  // Room for the URLs of some hundred partial uploads in one Upload-Concat; Node's 16 KiB end at 150.
+  maxHeaderSize: 64 * 1024,
 }
 
 /** Serves an app over HTTP; not listening yet. */
 export function createHttpServer(app: RequestListener): HttpServer {
   const server = createServer(SERVER_OPTIONS)
   const connections = trackConnections(server)
+  answerUnreadable(server)
   server.on('request', app)
   return { server, connections }
 }

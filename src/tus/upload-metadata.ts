@@ -3,15 +3,23 @@ import type { UploadMetadata } from '../core/upload.ts'
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
+/** HEAD gives it all back, and clients in Node read no more than 16 KiB of headers. */
+const MAX_BYTES = 8 * 1024
+
+const MAX_KEYS = 1_000
+
 /**
  * Reads Upload-Metadata (tus 1.0.0, CR-04): pairs of a key and a Base64 value, separated by commas; a value may be
  * left out. Keys are ordinary text: `constructor` is one like any other.
- * @throws TuskerError ERR_INVALID_METADATA that names the pair
+ * @throws TuskerError ERR_INVALID_METADATA that names the pair; ERR_METADATA_TOO_LARGE past 8 KiB or 1,000 keys
  */
 export function parseUploadMetadata(header: string | undefined): UploadMetadata {
   const metadata = Object.create(null) as Record<string, string | null>
   if (header === undefined || header.trim() === '') return metadata
-  for (const pair of header.split(',')) {
+  if (header.length > MAX_BYTES) throw tooLarge(`${MAX_BYTES} bytes`)
+  const pairs = header.split(',')
+  if (pairs.length > MAX_KEYS) throw tooLarge(`${MAX_KEYS} keys`)
+  for (const pair of pairs) {
     const [key, value] = parsePair(pair.trim())
     if (key in metadata) throw invalid(`the key "${key}" is there twice`)
     metadata[key] = value
@@ -26,6 +34,10 @@ function parsePair(pair: string): readonly [key: string, value: string | null] {
   if (value === undefined || value === '') return [key, null]
   if (!BASE64.test(value)) throw invalid(`the value of "${key}" is not Base64`)
   return [key, Buffer.from(value, 'base64').toString('utf8')]
+}
+
+function tooLarge(limit: string): TuskerError {
+  return new TuskerError('ERR_METADATA_TOO_LARGE', { message: `Upload-Metadata may have at most ${limit}` })
 }
 
 function invalid(fault: string): TuskerError {
