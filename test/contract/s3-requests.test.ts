@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type UploadId, createUploadId } from '../../src/core/upload-id.ts'
 import type { BeginOptions, OpenUpload, StoredUpload } from '../../src/core/upload-store.ts'
-import type { UploadMetadata } from '../../src/core/upload.ts'
+import type { Upload, UploadMetadata } from '../../src/core/upload.ts'
 import { S3UploadStore } from '../../src/storage/drivers/s3/upload-store.ts'
 import { chunksOf } from '../support/chunks.ts'
 import { s3Options, testBufferSpace } from '../support/s3-location.ts'
@@ -108,9 +108,9 @@ describe('an upload in S3 asks for', () => {
 
       restart()
       const { upload } = await store.open(id)
-      expect(upload).toEqual(begun.upload)
+      expect(upload).toEqual(sameAs(begun))
       expect(upload).toMatchObject({ lengthBytes: 1024, offsetBytes: 1024 })
-      expect(await store.info(id)).toEqual({ ...upload, offsetBytes: undefined })
+      expect(await store.info(id)).toEqual({ ...upload, offsetBytes: undefined, activeAt: undefined })
     })
 
     test('and it is listed as finished, and can be removed', async () => {
@@ -127,7 +127,7 @@ describe('an upload in S3 asks for', () => {
       const { upload } = await begin(0)
       expect(operations()).toEqual(['PutObject'])
       restart()
-      expect((await store.open(upload.id)).upload).toEqual(upload)
+      expect((await store.open(upload.id)).upload).toEqual(sameAs({ upload }))
     })
 
     test('and one more for metadata that do not fit into the object', async () => {
@@ -135,7 +135,7 @@ describe('an upload in S3 asks for', () => {
       await begun.write(chunksOf(Buffer.from('abc')))
       expect(operations()).toEqual(['PutObject', 'PutObject'])
       restart()
-      expect((await store.open(begun.upload.id)).upload).toEqual(begun.upload)
+      expect((await store.open(begun.upload.id)).upload).toEqual(sameAs(begun))
     })
 
     test('and nothing before its first byte', async () => {
@@ -149,7 +149,7 @@ describe('an upload in S3 asks for', () => {
       await begun.write(chunksOf(data.subarray(0, arrived)))
       restart()
       const found = await store.open(begun.upload.id)
-      expect(found.upload).toEqual(begun.upload)
+      expect(found.upload).toEqual(sameAs(begun))
       expect(found.upload.offsetBytes).toBe(arrived)
       await found.write(chunksOf(data.subarray(arrived)))
       expect(content(begun.upload.id)?.equals(data)).toBe(true)
@@ -296,3 +296,8 @@ describe('an upload in S3 asks for', () => {
     expect(await listed()).toMatchObject([{ isComplete: true }])
   })
 })
+
+/** The upload as a bucket tells it, whose times are its own, and of whole seconds. */
+function sameAs({ upload }: { readonly upload: Upload }): Upload {
+  return { ...upload, activeAt: expect.any(Date) as Date }
+}
