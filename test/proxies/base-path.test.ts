@@ -6,8 +6,7 @@ import { type ProxyBench, openProxyBench } from './bench.ts'
 import { CLIENTS, createClient } from './clients.ts'
 import { BASE_PATH, type BasePath } from './configurations.ts'
 import { PROGRAMS, type ProxyProgram, isLeftOut } from './programs.ts'
-
-const TUS = { 'Tus-Resumable': '1.0.0' }
+import { TUS } from './proxied-uploads.ts'
 
 type Env = (proxyUrl: string) => Readonly<Record<string, string>>
 

@@ -31,6 +31,9 @@ export async function openProxyBench(
     tuskerPort: app.port,
     certificate,
     directory: join(directory, variant.program),
+  }).catch(async (error: unknown) => {
+    await app.close()
+    throw error
   })
   return {
     app,

@@ -1,17 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { sha256OfUrl, writeSampleFile } from '../support/sample-file.ts'
-import { runClient } from '../support/tus-client.ts'
+import { OCTET_STREAM } from '../support/tus-test-server.ts'
 import { type ProxyBench, openProxyBench } from './bench.ts'
-import { type Answer, CLIENTS, type OpenRequest, type ProxyClient, createClient } from './clients.ts'
+import { CLIENTS, type OpenRequest, type ProxyClient } from './clients.ts'
 import type { ProxyVariant } from './configurations.ts'
 import { isLeftOut } from './programs.ts'
+import { ProxiedUploads, TUS, expectRefusal } from './proxied-uploads.ts'
+import { BODY_IDLE_MS, hiddenStalls, seenStalls } from './stall-suites.ts'
+import { tusJsClient } from './tus-js-client-suite.ts'
 
 const MIB = 1024 ** 2
-const TUS = { 'Tus-Resumable': '1.0.0' }
-const BODY_IDLE_MS = 1_000
 
 const VARIANTS: readonly (readonly [name: string, variant: ProxyVariant])[] = [
   ['nginx', { program: 'nginx' }],
@@ -25,7 +24,12 @@ const CASES = VARIANTS.flatMap(([name, variant]) => CLIENTS.map((client) => [nam
 for (const [proxyName, variant, clientKind] of CASES)
   describe.skipIf(isLeftOut(variant.program))(`behind ${proxyName}, with ${clientKind[0]}`, () => {
     const isBuffering = variant.isBuffering === true
+    const suites = [
+      isBuffering ? hiddenStalls : seenStalls,
+      ...(clientKind[0] === 'HTTP/1.1' ? [tusJsClient] : []),
+    ]
     let bench: ProxyBench
+    let uploads: ProxiedUploads
     let client: ProxyClient
 
     beforeAll(async () => {
@@ -33,43 +37,11 @@ for (const [proxyName, variant, clientKind] of CASES)
         IP_TRUST_PROXY: 'loopback',
         BODY_IDLE_TIMEOUT: `${BODY_IDLE_MS}ms`,
       }))
-      client = createClient(clientKind, bench.address)
+      uploads = new ProxiedUploads(bench, clientKind)
+      client = uploads.client
     })
 
     afterAll(() => bench?.close())
-
-    async function create(lengthBytes: number): Promise<string> {
-      const answer = await client.send('POST', '/files', { ...TUS, 'Upload-Length': String(lengthBytes) })
-      expect(answer.status).toBe(201)
-      return new URL(String(answer.headers['location'])).pathname
-    }
-
-    function openPatch(path: string, offset: number, lengthBytes: number): Promise<OpenRequest> {
-      return client.open('PATCH', path, {
-        ...TUS,
-        'Content-Type': 'application/offset+octet-stream',
-        'Upload-Offset': String(offset),
-        'Content-Length': String(lengthBytes),
-      })
-    }
-
-    async function patch(path: string, offset: number, bytes: Buffer): Promise<Answer> {
-      const request = await openPatch(path, offset, bytes.byteLength)
-      await request.write(bytes)
-      request.end()
-      return await request.answer
-    }
-
-    async function offsetOf(path: string): Promise<number> {
-      const head = await client.send('HEAD', path, TUS)
-      expect(head.status).toBe(200)
-      return Number(head.headers['upload-offset'])
-    }
-
-    function expectRefusal(answer: Answer, status: number, code: string): void {
-      expect(answer.status).toBe(status)
-      expect(JSON.parse(answer.body.toString())).toMatchObject({ error: { code } })
-    }
 
     test('the upload URL is that of the proxy: https, its host and port', async () => {
       const answer = await client.send('POST', '/files', { ...TUS, 'Upload-Length': '3' })
@@ -96,7 +68,7 @@ for (const [proxyName, variant, clientKind] of CASES)
       const created = await client.send(
         'POST',
         '/files',
-        { ...TUS, 'Upload-Length': '5', 'Content-Type': 'application/offset+octet-stream' },
+        { ...TUS, 'Upload-Length': '5', 'Content-Type': OCTET_STREAM },
         Buffer.from('hello'),
       )
       expect([created.status, created.headers['upload-offset']]).toEqual([201, '5'])
@@ -109,11 +81,11 @@ for (const [proxyName, variant, clientKind] of CASES)
     })
 
     test('POST with X-HTTP-Method-Override is the PATCH that it says', async () => {
-      const path = await create(5)
+      const path = await uploads.create(5)
       const headers = {
         ...TUS,
         'X-HTTP-Method-Override': 'PATCH',
-        'Content-Type': 'application/offset+octet-stream',
+        'Content-Type': OCTET_STREAM,
         'Upload-Offset': '0',
       }
       const answer = await client.send('POST', path, headers, Buffer.from('hello'))
@@ -128,109 +100,49 @@ for (const [proxyName, variant, clientKind] of CASES)
 
     test('20 MiB that are cut in the middle arrive whole after a resume', { timeout: 60_000 }, async () => {
       const content = randomBytes(20 * MIB)
-      const path = await create(content.byteLength)
-      const request = await openPatch(path, 0, content.byteLength)
+      const path = await uploads.create(content.byteLength)
+      const request = await uploads.openPatch(path, 0, content.byteLength)
       for (let sent = 0; sent < 11 * MIB; sent += MIB) await request.write(content.subarray(sent, sent + MIB))
       await delay(300)
       request.cut()
-      const offset = await offsetOf(path)
+      const offset = await uploads.offsetOf(path)
       // A proxy that buffers has passed on nothing, and forgets what it had.
       expect(offset).toBeGreaterThanOrEqual(isBuffering ? 0 : 8 * MIB)
       expect(offset).toBeLessThanOrEqual(isBuffering ? 0 : 11 * MIB)
-      const answer = await patch(path, offset, content.subarray(offset))
+      const answer = await uploads.patch(path, offset, content.subarray(offset))
       expect([answer.status, answer.headers['upload-offset']]).toEqual([204, String(20 * MIB)])
       const { body } = await client.send('GET', path)
       expect(sha256(body)).toBe(sha256(content))
     })
 
     test('a wrong offset is told to a client that is still sending: a whole 409', async () => {
-      const path = await create(64 * MIB)
-      const request = await openPatch(path, 7, 8 * MIB)
+      const path = await uploads.create(64 * MIB)
+      const request = await uploads.openPatch(path, 7, 8 * MIB)
       const sending = sendSlowly(request, 8 * MIB)
       expectRefusal(await request.answer, 409, 'ERR_OFFSET_MISMATCH')
       await sending
-      expect(await offsetOf(path)).toBe(0)
+      expect(await uploads.offsetOf(path)).toBe(0)
     })
 
     test('so is a body that is too long: a whole 413', async () => {
-      const path = await create(5)
-      const request = await openPatch(path, 0, 8 * MIB)
+      const path = await uploads.create(5)
+      const request = await uploads.openPatch(path, 0, 8 * MIB)
       const sending = sendSlowly(request, 8 * MIB)
       expectRefusal(await request.answer, 413, 'ERR_UPLOAD_SIZE_EXCEEDED')
       await sending
-      expect(await offsetOf(path)).toBe(0)
+      expect(await uploads.offsetOf(path)).toBe(0)
     })
 
-    test.skipIf(isBuffering)('a HEAD ends a PATCH that stalls, and its client gets a whole 423', async () => {
-      const path = await create(100)
-      const request = await openPatch(path, 0, 100)
-      await request.write(Buffer.alloc(40))
-      await delay(300)
-      const startedAt = Date.now()
-      expect(await offsetOf(path)).toBe(40)
-      expect(Date.now() - startedAt).toBeLessThan(500)
-      expectRefusal(await request.answer, 423, 'ERR_UPLOAD_INTERRUPTED')
-      request.cut()
-      expect((await patch(path, 40, Buffer.alloc(60))).status).toBe(204)
-    })
-
-    test.skipIf(isBuffering)(
-      'a client that stalls is told so with a whole 503, and its bytes are kept',
-      async () => {
-        const path = await create(100)
-        const request = await openPatch(path, 0, 100)
-        await request.write(Buffer.alloc(40))
-        expectRefusal(await request.answer, 503, 'ERR_BODY_IDLE')
-        request.cut()
-        expect(await offsetOf(path)).toBe(40)
-      },
-    )
-
-    test.skipIf(!isBuffering)(
-      'a PATCH that stalls in the proxy hides from Tusker: HEAD is at what was there',
-      async () => {
-        const path = await create(100)
-        const request = await openPatch(path, 0, 100)
-        await request.write(Buffer.alloc(40))
-        await delay(300)
-        expect(await offsetOf(path)).toBe(0)
-        await request.write(Buffer.alloc(60))
-        request.end()
-        expect((await request.answer).status).toBe(204)
-      },
-    )
-
-    // tus-js-client in Node speaks HTTP/1.1 only.
-    test.skipIf(clientKind[0] !== 'HTTP/1.1').each([undefined, 4 * MIB])(
-      'tus-js-client that is killed in the middle of 20 MiB is resumed by a new one (chunks of %s bytes)',
-      { timeout: 60_000 },
-      async (chunkSize) => {
-        const file = await writeSampleFile(join(bench.directory, `file-${chunkSize}`), 20 * MIB)
-        const run = {
-          endpoint: `${bench.proxy.url}/files`,
-          file: file.path,
-          urlStore: join(bench.directory, `urls-${chunkSize}.json`),
-          trustedCertificate: bench.certificate.certificatePath,
-          ...(chunkSize !== undefined && { chunkSize }),
-        }
-        const killed = await runClient({ ...run, dieAtByte: 11 * MIB })
-        expect(killed.succeeded).toBe(false)
-        const result = await runClient(run)
-        expect([result.resumed, result.succeeded]).toEqual([true, true])
-        expect(result.url).toBe(killed.url)
-        const { pathname } = new URL(result.url ?? '')
-        expect(await sha256OfUrl(bench.app.url + pathname)).toBe(file.sha256)
-      },
-    )
+    for (const suite of suites) suite(() => uploads)
 
     // The last one: nothing is behind the proxy any more.
     test('while Tusker is away, a HEAD is told to come back, as a client would start again on anything but 423', async () => {
-      const path = await create(5)
+      const path = await uploads.create(5)
       await bench.app.stop()
       const head = await client.send('HEAD', path, TUS)
       expect([head.status, head.body.byteLength]).toEqual([423, 0])
       expect(Number(head.headers['retry-after'])).toBeGreaterThan(0)
-      const answer = await patch(path, 0, Buffer.from('hello'))
+      const answer = await uploads.patch(path, 0, Buffer.from('hello'))
       expect(answer.status).toBeGreaterThanOrEqual(502)
       expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0)
     })
