@@ -33,6 +33,7 @@ export async function openProxyBench(
     directory: join(directory, variant.program),
   }).catch(async (error: unknown) => {
     await app.close()
+    await rm(directory, { recursive: true, force: true })
     throw error
   })
   return {
