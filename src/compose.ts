@@ -41,7 +41,7 @@ export function compose(config: Config, logger: Logger): Tusker {
     logger,
     clock,
     defaultName: config.defaultLocation,
-    uploadUrls: (name) => uploadUrlMaker(config.server.publicUrl, name),
+    uploadUrls: (name) => uploadUrlMaker(config.server, name),
     bodyIdleTimeoutMs: config.server.bodyIdleTimeoutMs,
     ...config.uploads,
   })
@@ -82,6 +82,7 @@ function appOptions(
     cors,
     downloads,
     publicUrl: server.publicUrl,
+    relativeLocation: server.relativeLocation,
     trustProxy: server.trustProxy,
     isShuttingDown: () => shutdown.aborted,
     page: {

@@ -13,6 +13,7 @@ export interface Config {
     readonly host: string
     readonly port: number
     readonly publicUrl: string | undefined
+    readonly relativeLocation: boolean
     readonly trustProxy: boolean | number | string[]
     readonly shutdownTimeoutMs: number
     readonly bodyIdleTimeoutMs: number
@@ -113,6 +114,7 @@ function toConfig(settings: Settings, locations: readonly LocationConfig[], defa
       host: settings.HOST,
       port: settings.PORT,
       publicUrl: settings.PUBLIC_URL,
+      relativeLocation: settings.TUS_RELATIVE_LOCATION,
       trustProxy: settings.IP_TRUST_PROXY,
       shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT,
       bodyIdleTimeoutMs: settings.BODY_IDLE_TIMEOUT,

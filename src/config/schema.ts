@@ -109,12 +109,19 @@ export const SETTINGS = {
   PUBLIC_URL: optionalSetting(publicUrl, {
     type: 'URL',
     description:
-      'How clients reach this server, where that is not what their requests say: the start of every upload URL.',
+      'How clients reach this server, where that is not what their requests say: the start of every upload URL. A proxy may keep its path in what it passes on, or take it off.',
+  }),
+  TUS_RELATIVE_LOCATION: setting(boolean, {
+    type: 'boolean',
+    default: 'false',
+    description:
+      'Tell clients the URL of a new upload relative to the URL that they used, which is right behind any proxy.',
   }),
   IP_TRUST_PROXY: setting(trustProxy, {
     type: 'boolean, number or list',
     default: 'false',
-    description: 'Which proxies in front are believed in X-Forwarded-For, -Proto and -Host.',
+    description:
+      'Which proxies in front are believed in Forwarded, X-Forwarded-For, -Proto and -Host: their addresses, or how many they are. true believes everybody, and is for a proxy that overwrites these headers.',
   }),
   SHUTDOWN_TIMEOUT: setting(timeout, {
     type: 'duration',

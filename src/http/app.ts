@@ -2,6 +2,7 @@ import express, { type Express } from 'express'
 import type { Logger } from 'pino'
 import { errorHandler, routeNotFound } from './error-handler.ts'
 import { type CorsOptions, crossOrigin } from './middleware/cors.ts'
+import { basePath } from './middleware/base-path.ts'
 import { hostHeader } from './middleware/host-header.ts'
 import { requestId } from './middleware/request-id.ts'
 import { requestLog } from './middleware/request-log.ts'
@@ -11,13 +12,11 @@ import { healthRoutes } from './routes/health.ts'
 import { type PageOptions, pageRoutes } from './routes/page.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import type { UploadLocations } from './upload-locations.ts'
-import { UPLOADS_PATH } from './upload-url.ts'
+import { type UploadUrlOptions, UPLOADS_PATH } from './upload-url.ts'
 
-export interface AppOptions {
+export interface AppOptions extends UploadUrlOptions {
   readonly logger: Logger
   readonly locations: UploadLocations
-  /** How clients reach the server, where their requests don't say it. */
-  readonly publicUrl?: string | undefined
   /** As Express's setting "trust proxy". */
   readonly trustProxy: boolean | number | string[]
   readonly cors: CorsOptions
@@ -40,6 +39,7 @@ export function createApp(options: AppOptions): Express {
   app.use(requestLog(options.logger))
   app.use(securityHeaders())
   app.use(hostHeader())
+  app.use(basePath(publicUrl))
   app.use(healthRoutes(options))
   app.use(UPLOADS_PATH, crossOrigin(options.cors, publicUrl && new URL(publicUrl).origin))
   app.use(UPLOADS_PATH, uploadRoutes(options))

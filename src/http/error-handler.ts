@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
 import { TuskerError, toTuskerError } from '../core/errors.ts'
+import { methodOf } from '../tus/request-headers.ts'
 
 /** How long a client may go on sending a body that was refused, so that it has the time to read the answer. */
 const DISCARD_MS = 5_000
@@ -44,11 +45,17 @@ function answer(error: TuskerError, request: Request, response: Response): void 
 
 /**
  * tus-js-client throws away what it has sent and starts from zero on any HEAD that fails, but for a 423, which it
- * repeats: a server in trouble must not cost a client its upload.
+ * repeats: a server in trouble must not cost a client its upload. A HEAD that names no upload protocol asks for the
+ * file: it gets the status that a GET would get (RFC 9110, section 9.3.2).
  */
 function statusFor(error: TuskerError, request: Request): number {
-  const isTusHead = request.method === 'HEAD' && request.get('tus-resumable') !== undefined
-  return isTusHead && error.status >= 500 ? 423 : error.status
+  const isTrouble = error.status >= 500 || error.status === 429
+  return isTrouble && isUploadHead(request) ? 423 : error.status
+}
+
+function isUploadHead(request: Request): boolean {
+  const names = ['tus-resumable', 'upload-draft-interop-version']
+  return methodOf(request) === 'HEAD' && names.some((name) => request.get(name) !== undefined)
 }
 
 /** Express and its middleware throw errors with a status for requests that they can't read, such as a bad %-escape. */

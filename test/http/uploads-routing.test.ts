@@ -7,14 +7,12 @@ import { type RunningApp, sendRaw, startApp } from '../support/start-app.ts'
 const UNKNOWN = 'a'.repeat(32)
 
 let app: RunningApp
-let behindProxy: RunningApp
 
 beforeAll(async () => {
   app = await startApp({ locations: ['local', 'archive'] })
-  behindProxy = await startApp({ env: { IP_TRUST_PROXY: 'loopback' } })
 })
 
-afterAll(() => Promise.all([app.close(), behindProxy.close()]))
+afterAll(() => app.close())
 
 async function create(
   server: RunningApp,
@@ -191,61 +189,5 @@ describe('the URL of an upload', () => {
     const answer = await sendRaw(app.port, 'POST /files HTTP/1.0', 'Tus-Resumable: 1.0.0', 'Upload-Length: 3')
     expect(answer).toMatch(/^HTTP\/1\.1 400 /)
     expect(await filesOf(app)).toEqual(before)
-  })
-
-  const FORWARDED: readonly (readonly [string, Record<string, string>, string])[] = [
-    [
-      'X-Forwarded-*',
-      { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'up.example' },
-      'https://up.example/',
-    ],
-    [
-      'lists',
-      { 'X-Forwarded-Proto': 'https, http', 'X-Forwarded-Host': 'up.example, inner' },
-      'https://up.example/',
-    ],
-    [
-      'default ports',
-      { 'X-Forwarded-Proto': 'https', 'X-Forwarded-Host': 'up.example:443' },
-      'https://up.example/',
-    ],
-    ['Forwarded', { Forwarded: 'for=1.2.3.4;proto=https;host=up.example' }, 'https://up.example/'],
-    [
-      'Forwarded, quoted, with a port',
-      { Forwarded: 'Host="up.example:8443"; Proto=HTTPS' },
-      'https://up.example:8443/',
-    ],
-    [
-      'Forwarded before X-Forwarded-*',
-      { Forwarded: 'proto=https;host=a.example', 'X-Forwarded-Host': 'b.example' },
-      'https://a.example/',
-    ],
-    [
-      'another scheme',
-      { 'X-Forwarded-Proto': 'gopher', 'X-Forwarded-Host': 'up.example' },
-      'http://up.example/',
-    ],
-  ]
-
-  test.each(FORWARDED)('from a trusted proxy, %s counts', async (_what, headers, start) => {
-    expect(await locationOf(behindProxy, headers)).toContain(`${start}files/local/`)
-  })
-
-  test.each(FORWARDED)('from anybody else, %s does not', async (_what, headers) => {
-    expect(await locationOf(app, headers)).toContain(`${app.url}/files/local/`)
-  })
-
-  test('a forwarded host that is none is refused and creates nothing', async () => {
-    const before = await filesOf(behindProxy)
-    const response = await create(behindProxy, '/files', { 'X-Forwarded-Host': 'evil.example/x' })
-    expect(response.status).toBe(400)
-    expect(await filesOf(behindProxy)).toEqual(before)
-  })
-
-  test('PUBLIC_URL goes before all that, and keeps its path', async () => {
-    const fixed = await startApp({ env: { PUBLIC_URL: 'https://cdn.example/up/', IP_TRUST_PROXY: 'true' } })
-    const location = await locationOf(fixed, { 'X-Forwarded-Host': 'other.example' })
-    expect(location).toMatch(/^https:\/\/cdn\.example\/up\/files\/local\/[0-9a-f]{32}$/)
-    await fixed.close()
   })
 })

@@ -15,6 +15,8 @@ export interface ClientRun {
   readonly metadata?: Readonly<Record<string, string>>
   /** The process kills itself (-9) when it has sent so much of the file. */
   readonly dieAtByte?: number
+  /** A file with the certificate of a server that signs its own. */
+  readonly trustedCertificate?: string
 }
 
 export interface ClientEvent {
@@ -38,6 +40,7 @@ export async function runClient(
 ): Promise<ClientResult> {
   const child = spawn(process.execPath, [CLIENT, JSON.stringify(run)], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: run.trustedCertificate },
   })
   const exited = once(child, 'exit')
   const events: ClientEvent[] = []

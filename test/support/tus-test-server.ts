@@ -165,7 +165,7 @@ function sendRequest({ port, method, path, headers }: RequestHead, body: string 
 }
 
 /** One request on a connection of its own, for clients that misbehave. */
-class RawRequest {
+export class RawRequest {
   readonly socket: Socket
   #received = ''
 

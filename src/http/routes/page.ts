@@ -1,5 +1,6 @@
 import express, { Router } from 'express'
 import { allowOnly } from '../middleware/allow-methods.ts'
+import { basePathOf } from '../middleware/base-path.ts'
 import type { UploadLocations } from '../upload-locations.ts'
 import { UPLOADS_PATH } from '../upload-url.ts'
 
@@ -31,8 +32,7 @@ export function pageRoutes(options: PageRouteOptions): Router {
 }
 
 function describePage({ locations, page, publicUrl }: PageRouteOptions): object {
-  const basePath = publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/+$/, '')
-  const endpoint = `${basePath}${UPLOADS_PATH}`
+  const endpoint = `${basePathOf(publicUrl)}${UPLOADS_PATH}`
   return {
     endpoint,
     locations: page.writableLocations.map((name) => ({

@@ -4,13 +4,12 @@ import { TuskerError, isTuskerError } from '../../core/errors.ts'
 import { type UploadId, parseUploadId } from '../../core/upload-id.ts'
 import { allowOnly } from '../middleware/allow-methods.ts'
 import type { UploadLocations } from '../upload-locations.ts'
-import { baseUrlOf } from '../upload-url.ts'
+import { type UploadUrlOptions, requireUploadUrl } from '../upload-url.ts'
 import { type DownloadOptions, findFile, sendFile, setTusHeaders } from './downloads.ts'
 
-export interface UploadRouteOptions {
+export interface UploadRouteOptions extends UploadUrlOptions {
   readonly locations: UploadLocations
   readonly downloads: DownloadOptions
-  readonly publicUrl?: string | undefined
 }
 
 const COLLECTION_METHODS = ['POST', 'OPTIONS']
@@ -36,15 +35,13 @@ const tusVersion: RequestHandler = (_request, response, next) => {
   next()
 }
 
-function serveCollection({
-  locations,
-  publicUrl,
-}: UploadRouteOptions): RequestHandler<{ location?: string }> {
+function serveCollection(options: UploadRouteOptions): RequestHandler<{ location?: string }> {
+  const { locations } = options
   return async (request, response, next) => {
     const { tus } = await locations.find(request.params.location ?? locations.defaultName)
     if (!isFor(COLLECTION_METHODS, request)) return next()
     // Before anything is created: an upload whose URL can't be told would be lost.
-    baseUrlOf(request, publicUrl)
+    requireUploadUrl(request, options)
     await tus.serve(request, response, undefined)
   }
 }

@@ -37,6 +37,7 @@ describe('with no variable at all', () => {
       host: '127.0.0.1',
       port: 1080,
       publicUrl: undefined,
+      relativeLocation: false,
       trustProxy: false,
     })
     expect(config.locations).toEqual([
