@@ -33,6 +33,7 @@ export interface Config {
     readonly expirationMode: 'absolute' | 'sliding'
     readonly cleanupSchedule: string | undefined
     readonly lockTimeoutMs: number
+    readonly rufhInformational: boolean
   }
   readonly buffers: { readonly memoryBytes: number; readonly spillDirectory: string }
   readonly downloads: { readonly enabled: boolean; readonly inlineTypes: string[] }
@@ -134,6 +135,7 @@ function toConfig(settings: Settings, locations: readonly LocationConfig[], defa
       expirationMode: settings.TUS_UPLOAD_EXPIRATION_MODE,
       cleanupSchedule: settings.TUS_CLEANUP_SCHEDULE,
       lockTimeoutMs: settings.LOCK_TIMEOUT,
+      rufhInformational: settings.RUFH_INFORMATIONAL,
     },
     buffers: {
       memoryBytes: settings.UPLOAD_BUFFER_MEMORY ?? defaultBufferMemoryBytes(),

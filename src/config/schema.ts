@@ -198,6 +198,12 @@ export const SETTINGS = {
     default: '0 * * * *',
     description: 'When expired uploads are removed, in the time zone of the server.',
   }),
+  RUFH_INFORMATIONAL: setting(boolean, {
+    type: 'boolean',
+    default: 'false',
+    description:
+      'Send 104 responses to clients of the IETF protocol, which lets them resume an upload that was cut in its first request. Not every proxy passes them on: see docs/ietf.md.',
+  }),
   LOCK_TIMEOUT: setting(timeout, {
     type: 'duration',
     default: '20s',

@@ -19,6 +19,10 @@ const ERROR_TABLE = {
   ERR_UPLOAD_INCOMPLETE: [404, 'The upload is not finished yet'],
   ERR_UPLOAD_GONE: [410, 'The storage no longer has the bytes of this upload: start it again'],
   ERR_UPLOAD_EXPIRED: [410, 'The upload has expired'],
+  ERR_UPLOAD_INVALIDATED: [
+    400,
+    'The body went past the length of the upload, which is no more: start it again',
+  ],
   ERR_MAX_SIZE_EXCEEDED: [413, 'The upload is larger than this server accepts'],
   ERR_UPLOAD_SIZE_EXCEEDED: [413, 'The body is longer than what is left of the upload'],
   // 423, not 409 or 5xx: tus-js-client retries it on every method, HEAD included.
@@ -48,9 +52,17 @@ const ERROR_TABLE = {
 /** A stable name for a fault, for clients and logs. */
 export type ErrorCode = keyof typeof ERROR_TABLE
 
+/** What an answer of application/problem+json says beside status and detail (RFC 9457). */
+export type ProblemMembers = Readonly<Record<string, string | number>> & {
+  readonly type: string
+  readonly title: string
+}
+
 export interface TuskerErrorOptions {
   /** Replaces the table's message; it is shown to clients, so it must name nothing internal. */
   readonly message?: string
+  /** For a fault that a protocol has a problem type for: the answer is of that format then. */
+  readonly problem?: ProblemMembers
   /** What lies behind it: logged, never shown. */
   readonly cause?: unknown
   /** Facts for the log (ids, locations, offsets), never shown. */
@@ -62,6 +74,7 @@ export class TuskerError extends Error {
   readonly code: ErrorCode
   readonly status: number
   readonly details: Readonly<Record<string, unknown>>
+  readonly problem: ProblemMembers | undefined
 
   constructor(code: ErrorCode, options: TuskerErrorOptions = {}) {
     const [status, message] = ERROR_TABLE[code]
@@ -70,6 +83,7 @@ export class TuskerError extends Error {
     this.code = code
     this.status = status
     this.details = options.details ?? {}
+    this.problem = options.problem
   }
 }
 

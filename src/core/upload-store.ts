@@ -35,6 +35,8 @@ export interface WriteBodyOptions extends CallOptions {
    * write rejects with that. Nor is anything kept if the process dies before this has returned.
    */
   readonly verify?: (() => void | Promise<void>) | undefined
+  /** Called while the body comes in, with an offset up to which everything is durable by then; not with `verify`. */
+  readonly onStored?: ((offsetBytes: number) => void) | undefined
 }
 
 /**

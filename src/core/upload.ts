@@ -46,9 +46,15 @@ export function isComplete(upload: Upload): boolean {
   return upload.lengthBytes === upload.offsetBytes
 }
 
-/** @throws TuskerError ERR_INVALID_LENGTH if the upload has a length already, or more bytes than that */
-export function requireDeclarable({ lengthBytes: known, offsetBytes }: Upload, lengthBytes: number): void {
-  if (known !== undefined) {
+/** The size of the whole, declared or announced, as far as it is known. */
+export function lengthOf(upload: Pick<Upload, 'lengthBytes' | 'announcedLengthBytes'>): number | undefined {
+  return upload.lengthBytes ?? upload.announcedLengthBytes
+}
+
+/** @throws TuskerError ERR_INVALID_LENGTH if the upload has a length already, was to have another, or has more bytes than that */
+export function requireDeclarable(upload: Upload, lengthBytes: number): void {
+  const { lengthBytes: known, announcedLengthBytes = lengthBytes, offsetBytes } = upload
+  if (known !== undefined || announcedLengthBytes !== lengthBytes) {
     throw new TuskerError('ERR_INVALID_LENGTH', {
       message: 'Upload-Length is set already and cannot be changed',
     })

@@ -40,7 +40,20 @@ function answer(error: TuskerError, request: Request, response: Response): void 
   // tus 1.0.0 gives its own status a phrase; Node knows none for it.
   if (error.code === 'ERR_CHECKSUM_MISMATCH') response.statusMessage = 'Checksum Mismatch'
   if (request.method === 'HEAD') response.end()
+  else if (error.problem) answerProblem(error, error.problem, request, response)
   else response.json({ error: { code: error.code, message: error.message, requestId: request.id } })
+}
+
+/** In the format that the protocol has for this fault (RFC 9457). */
+function answerProblem(
+  { code, message, status }: TuskerError,
+  problem: ProblemMembers,
+  { id: requestId }: Request,
+  response: Response,
+): void {
+  // Not by `set`: Express would add a charset, which the type does not have.
+  response.setHeader('Content-Type', 'application/problem+json')
+  response.end(JSON.stringify({ ...problem, status, detail: message, code, requestId }))
 }
 
 /**

@@ -6,6 +6,8 @@ import type { UploadId } from '../core/upload-id.ts'
 export interface UploadLocation {
   readonly location: Location
   readonly tus: {
+    /** Upload-Limit: what holds for every upload of the location (IETF protocol). */
+    readonly uploadLimit: string
     /**
      * Answers a tus request on an upload, or on the collection if there is no id.
      * @throws TuskerError for a refusal; the headers that belong to it are on the response by then

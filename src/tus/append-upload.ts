@@ -20,7 +20,8 @@ export async function appendUpload(options: TusServerOptions, exchange: UploadRe
     // Already now: EX-02 wants it in every answer, refusals too.
     setUploadExpires(response, opened.upload, options)
     requireOffset(opened, offsetBytes)
-    const declared = withLength(opened.upload, lengthBytes, options)
+    // tus knows no length that is only announced: what an IETF client began has its length from now on.
+    const declared = withLength(opened.upload, lengthBytes ?? opened.upload.announcedLengthBytes, options)
     // Before anything changes: a body that is too long for the length declares no length either.
     limitBody(exchange, declared, options)
     const declare = async (): Promise<Upload> => await declareLength(opened, declared)

@@ -1,5 +1,6 @@
 import { TuskerError } from '../core/errors.ts'
 import { type UploadId, createUploadId } from '../core/upload-id.ts'
+import type { OpenUpload } from '../core/upload-store.ts'
 import type { Upload, UploadInfo } from '../core/upload.ts'
 import { BodyChecksum } from './body-checksum.ts'
 import { hasBody, headerOf, isUploadContent, parseCreationLength } from './request-headers.ts'
@@ -21,19 +22,15 @@ export async function createUpload(options: TusServerOptions, exchange: TusReque
   const takesBody = isUploadContent(request) && hasBody(request)
   const checksum = takesBody ? BodyChecksum.of(request) : undefined
   if (takesBody) limitBody(exchange, { ...info, offsetBytes: 0, activeAt: info.createdAt }, options)
-  const upload = await withUploadLock(options, { ...exchange, id: info.id }, async () => {
-    const begun = await options.store.begin(info, { bodyFollows: takesBody })
+  const upload = await beginUpload(options, exchange, { info, bodyFollows: takesBody }, async (begun) => {
+    if (!takesBody) return begun.upload
     try {
-      return takesBody ? await writeBody(exchange, begun, checksum) : begun.upload
+      return await writeBody(exchange, begun, checksum)
     } catch (error) {
       if (checksum !== undefined) await forgetUnverified(options, info.id)
-      // What exists by now can be resumed, if the answer says where; what does not must not be looked for.
-      if (await isRecorded(options, info.id))
-        response.setHeader('Location', options.uploadUrl(request, info.id))
       throw error
     }
   })
-  response.setHeader('Location', options.uploadUrl(request, info.id))
   setUploadExpires(response, upload, options)
   if (takesBody) sendOffset(exchange, upload)
   response.writeHead(201, { 'Content-Length': 0 }).end()
@@ -44,6 +41,38 @@ async function forgetUnverified({ store }: TusServerOptions, id: UploadId): Prom
   await store.remove(id).catch(() => undefined)
 }
 
+interface Creation {
+  readonly info: UploadInfo
+  /** Whether `write` writes the first bytes, so that the upload need not be recorded before. */
+  readonly bodyFollows: boolean
+}
+
+/**
+ * Begins an upload and, under its lock, has `write` fill it. Location is set afterwards, and after a failure too if
+ * there is an upload to be resumed.
+ */
+export async function beginUpload(
+  options: TusServerOptions,
+  exchange: TusRequest,
+  { info, bodyFollows }: Creation,
+  write: (begun: OpenUpload) => Promise<Upload>,
+): Promise<Upload> {
+  const { id } = info
+  const { request, response } = exchange
+  return await withUploadLock(options, { ...exchange, id }, async () => {
+    const begun = await options.store.begin(info, { bodyFollows })
+    try {
+      const upload = await write(begun)
+      response.setHeader('Location', options.uploadUrl(request, id))
+      return upload
+    } catch (error) {
+      // What exists by now can be resumed, if the answer says where; what does not must not be looked for.
+      if (await isRecorded(options, id)) response.setHeader('Location', options.uploadUrl(request, id))
+      throw error
+    }
+  })
+}
+
 async function isRecorded({ store }: TusServerOptions, id: UploadId): Promise<boolean> {
   return await store.info(id).then(
     () => true,
@@ -51,7 +80,8 @@ async function isRecorded({ store }: TusServerOptions, id: UploadId): Promise<bo
   )
 }
 
-function requireOpenLocation({ mode }: TusServerOptions): void {
+/** @throws TuskerError for a location that takes no new uploads */
+export function requireOpenLocation({ mode }: TusServerOptions): void {
   if (mode === 'ro') throw new TuskerError('ERR_LOCATION_READ_ONLY')
   if (mode === 'drain') throw new TuskerError('ERR_LOCATION_DRAINING')
 }

@@ -3,7 +3,7 @@ import { type ErrorCode, TuskerError } from '../core/errors.ts'
 
 export const TUS_VERSION = '1.0.0'
 
-const UPLOAD_CONTENT_TYPE = 'application/offset+octet-stream'
+export const UPLOAD_CONTENT_TYPE = 'application/offset+octet-stream'
 
 /** The methods of the protocol. */
 const TUS_METHODS = ['POST', 'HEAD', 'PATCH', 'DELETE', 'OPTIONS'] as const
@@ -78,8 +78,13 @@ export function hasBody(request: IncomingMessage): boolean {
 
 /** Whether the body is a piece of an upload: the media type, whatever its case and parameters. */
 export function isUploadContent(request: IncomingMessage): boolean {
+  return mediaTypeOf(request) === UPLOAD_CONTENT_TYPE
+}
+
+/** The media type of the body, in lower case and without parameters; empty if there is none. */
+export function mediaTypeOf(request: IncomingMessage): string {
   const [type = ''] = (headerOf(request, 'content-type') ?? '').split(';')
-  return type.trim().toLowerCase() === UPLOAD_CONTENT_TYPE
+  return type.trim().toLowerCase()
 }
 
 function parseCount(text: string, code: ErrorCode): number {

@@ -18,6 +18,8 @@ export interface TusServerOptions extends Expiration {
   readonly maxSizeBytes: number | undefined
   /** How long a body may be silent. */
   readonly bodyIdleTimeoutMs: number
+  /** Whether clients of the IETF protocol get 104 responses, which not every proxy passes on. */
+  readonly rufhInformational: boolean
   /** The URL of an upload, as the client that asks can reach it. */
   readonly uploadUrl: (request: IncomingMessage, id: UploadId) => string
 }

@@ -6,6 +6,9 @@ import { appendUpload } from './append-upload.ts'
 import { createUpload } from './create-upload.ts'
 import { UploadDataStore } from './data-store.ts'
 import { describeServer } from './describe-server.ts'
+import { dialectOf } from './rufh/dialects.ts'
+import { creationLimitOf } from './rufh/response-fields.ts'
+import { rufhHandlerOf } from './rufh/serve-rufh.ts'
 import { drainRequest } from './drain-request.ts'
 import { headUpload } from './head-upload.ts'
 import { RequestBody } from './request-body.ts'
@@ -20,7 +23,7 @@ const UPLOAD_HANDLERS: Readonly<Record<string, UploadHandler>> = {
 }
 
 /**
- * tus 1.0.0 for one location. The Server of @tus/server is what it is to its surroundings (events, options, store);
+ * tus 1.0.0, and its successor at the IETF, for one location. The Server of @tus/server is what it is to its surroundings (events, options, store);
  * its handlers are replaced: they free the lock while parts are still being sent, lose what arrived before a cut, and
  * answer other codes than the protocol says (docs/architecture.md).
  */
@@ -37,6 +40,11 @@ export class TusServer extends Server {
       locker: options.locker,
     })
     this.#options = options
+  }
+
+  /** Upload-Limit: what holds for every upload of the location. */
+  get uploadLimit(): string {
+    return creationLimitOf(this.#options)
   }
 
   /** How many requests are being served. */
@@ -86,21 +94,25 @@ export class TusServer extends Server {
     response.setHeader('Tus-Resumable', TUS_VERSION)
     requireKnownOverride(request)
     if (method === 'OPTIONS') return describeServer(this.#options, response)
-    const handle = this.#handlerOf(method, exchange, id)
+    const dialect = dialectOf(request)
+    const handle = dialect
+      ? rufhHandlerOf(this.#options, exchange, { method, dialect, id })
+      : this.#handlerOf(method, exchange, id)
+    if (handle === undefined) throw refusedMethod(exchange, id)
     if (method === 'HEAD') response.setHeader('Cache-Control', 'no-store')
-    this.#requireVersion(exchange, method)
+    if (dialect === undefined) this.#requireVersion(exchange, method)
     await handle()
   }
 
-  #handlerOf(method: string, exchange: TusRequest, id: UploadId | undefined): () => Promise<void> {
+  #handlerOf(
+    method: string,
+    exchange: TusRequest,
+    id: UploadId | undefined,
+  ): (() => Promise<void>) | undefined {
     const forUpload = UPLOAD_HANDLERS[method]
     if (id !== undefined && forUpload) return () => forUpload(this.#options, { ...exchange, id })
     if (id === undefined && method === 'POST') return () => createUpload(this.#options, exchange)
-    exchange.response.setHeader(
-      'Allow',
-      id === undefined ? 'POST, OPTIONS' : 'HEAD, PATCH, DELETE, GET, OPTIONS',
-    )
-    throw new TuskerError('ERR_METHOD_NOT_ALLOWED')
+    return undefined
   }
 
   #requireVersion({ request, response }: TusRequest, method: string): void {
@@ -113,4 +125,9 @@ export class TusServer extends Server {
       throw error
     }
   }
+}
+
+function refusedMethod({ response }: TusRequest, id: UploadId | undefined): TuskerError {
+  response.setHeader('Allow', id === undefined ? 'POST, OPTIONS' : 'HEAD, PATCH, DELETE, GET, OPTIONS')
+  return new TuskerError('ERR_METHOD_NOT_ALLOWED')
 }

@@ -27,6 +27,14 @@ export function parseUploadMetadata(header: string | undefined): UploadMetadata 
   return metadata
 }
 
+/** Upload-Metadata for metadata that came otherwise; undefined if there is none. */
+export function encodeUploadMetadata(metadata: UploadMetadata): string | undefined {
+  const pairs = Object.entries(metadata).map(([key, value]) =>
+    value === null ? key : `${key} ${Buffer.from(value).toString('base64')}`,
+  )
+  return pairs.length === 0 ? undefined : pairs.join(',')
+}
+
 function parsePair(pair: string): readonly [key: string, value: string | null] {
   const [key = '', value, ...rest] = pair.split(' ')
   if (key === '') throw invalid('a key is empty')

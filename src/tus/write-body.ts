@@ -1,6 +1,6 @@
 import { TuskerError } from '../core/errors.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
-import { type Upload, isComplete } from '../core/upload.ts'
+import { type Upload, isComplete, lengthOf } from '../core/upload.ts'
 import type { BodyChecksum } from './body-checksum.ts'
 import { contentLengthOf } from './request-headers.ts'
 import type { TusRequest, TusServerOptions } from './tus-context.ts'
@@ -60,10 +60,12 @@ const OUTCOMES = {
 } as const
 
 /** Bytes that the upload may still take. */
-function roomOf({ lengthBytes, offsetBytes }: Upload, { maxSizeBytes }: TusServerOptions): number {
-  return (lengthBytes ?? maxSizeBytes ?? Number.POSITIVE_INFINITY) - offsetBytes
+function roomOf(upload: Upload, { maxSizeBytes }: TusServerOptions): number {
+  return (lengthOf(upload) ?? maxSizeBytes ?? Number.POSITIVE_INFINITY) - upload.offsetBytes
 }
 
-function tooLong({ lengthBytes }: Upload): TuskerError {
-  return new TuskerError(lengthBytes === undefined ? 'ERR_MAX_SIZE_EXCEEDED' : 'ERR_UPLOAD_SIZE_EXCEEDED')
+function tooLong(upload: Upload): TuskerError {
+  return new TuskerError(
+    lengthOf(upload) === undefined ? 'ERR_MAX_SIZE_EXCEEDED' : 'ERR_UPLOAD_SIZE_EXCEEDED',
+  )
 }

@@ -40,7 +40,10 @@ export async function startStubApp({ pings, ...options }: StubAppOptions = {}): 
   const find = (name: string): Promise<UploadLocation> => {
     if (!names.includes(name)) return Promise.reject(new TuskerError('ERR_LOCATION_NOT_FOUND'))
     const location = { name, mode: 'rw', driver: withPing(driver, pings?.[name]) } as const
-    return Promise.resolve({ location, tus: { serve: (...call) => serve(...call) } })
+    return Promise.resolve({
+      location,
+      tus: { uploadLimit: 'min-size=0', serve: (...call) => serve(...call) },
+    })
   }
   const logs: LogLine[] = []
   const destination = { write: (line: string) => void logs.push(JSON.parse(line) as LogLine) }

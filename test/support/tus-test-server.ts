@@ -78,6 +78,7 @@ export async function startTusServer(options: TusTestOptions = {}): Promise<TusT
     expirationMs: undefined,
     expirationMode: 'absolute',
     bodyIdleTimeoutMs: 5_000,
+    rufhInformational: false,
     logger: silentLogger,
     uploadUrl: (_request, id) => `/files/${id}`,
     ...rest,

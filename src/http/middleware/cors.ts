@@ -20,6 +20,7 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE', 'OPTIONS']
 /** What tus clients, old and coming, and those who download send. */
 const ALLOWED_HEADERS = [
   'Authorization',
+  'Content-Disposition',
   'Content-Type',
   'If-Match',
   'If-Modified-Since',
@@ -33,6 +34,7 @@ const ALLOWED_HEADERS = [
   'Upload-Concat',
   'Upload-Defer-Length',
   'Upload-Draft-Interop-Version',
+  'Upload-Incomplete',
   'Upload-Length',
   'Upload-Metadata',
   'Upload-Offset',
@@ -61,6 +63,7 @@ const EXPOSED_HEADERS = [
   'Upload-Defer-Length',
   'Upload-Draft-Interop-Version',
   'Upload-Expires',
+  'Upload-Incomplete',
   'Upload-Length',
   'Upload-Limit',
   'Upload-Metadata',

@@ -73,9 +73,13 @@ export async function sendFile(
   }
 }
 
-/** A plain HEAD of a finished upload tells what HEAD of tus would, so that any client learns that it is complete. */
-export function setTusHeaders({ info, stat }: StoredFile, response: Response): void {
+/**
+ * A plain HEAD of a finished upload tells what HEAD of tus and of the IETF protocol would, so that any client learns
+ * that it is complete.
+ */
+export function setTusHeaders({ info, stat }: StoredFile, uploadLimit: string, response: Response): void {
   response.set({ 'Upload-Offset': String(stat.sizeBytes), 'Upload-Length': String(stat.sizeBytes) })
+  response.set({ 'Upload-Complete': '?1', 'Upload-Limit': uploadLimit })
   if (info.rawMetadata !== undefined) response.set('Upload-Metadata', info.rawMetadata)
 }
 

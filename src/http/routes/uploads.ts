@@ -52,7 +52,7 @@ function serveUpload({ locations }: UploadRouteOptions): RequestHandler<UploadPa
   return async (request, response, next) => {
     const { tus } = await locations.find(request.params.location)
     const id = requireUploadId(request.params.id)
-    if (!isFor(UPLOAD_METHODS, request)) return next()
+    if (!isFor(UPLOAD_METHODS, request) && !isOfProtocol(request)) return next()
     await tus.serve(request, response, id)
   }
 }
@@ -60,13 +60,13 @@ function serveUpload({ locations }: UploadRouteOptions): RequestHandler<UploadPa
 /** GET and HEAD (for Express, `get` is both) of the file itself; what is not for us goes on to tus. */
 function serveFile({ locations, downloads }: UploadRouteOptions): RequestHandler<UploadParams> {
   return async (request, response, next) => {
-    if (isTusRequest(request)) return next()
-    const { location } = await locations.find(request.params.location)
+    if (isOfProtocol(request)) return next()
+    const { location, tus } = await locations.find(request.params.location)
     const id = requireUploadId(request.params.id)
     const signal = leaveSignal(response)
     try {
       const file = await findFile(location.driver, id, signal)
-      if (request.method === 'HEAD') setTusHeaders(file, response)
+      if (request.method === 'HEAD') setTusHeaders(file, tus.uploadLimit, response)
       await sendFile(file, downloads, request, response, signal)
     } catch (error) {
       // How far an unfinished upload is, anybody may ask with a plain HEAD: tus knows.
@@ -88,9 +88,12 @@ function isFor(methods: readonly string[], { method = '', headers }: IncomingMes
   return methods.includes(method) || headers['x-http-method-override'] !== undefined
 }
 
-function isTusRequest({ method, headers }: IncomingMessage): boolean {
+/** Whether a GET or HEAD asks for the state of the upload: of tus, HEAD; of the IETF protocol, either. */
+function isOfProtocol({ method, headers }: IncomingMessage): boolean {
   if (headers['x-http-method-override'] !== undefined) return true
-  return method === 'HEAD' && headers['tus-resumable'] !== undefined
+  if (method === 'HEAD' && headers['tus-resumable'] !== undefined) return true
+  const isRead = method === 'GET' || method === 'HEAD'
+  return isRead && headers['upload-draft-interop-version'] !== undefined
 }
 
 /** Aborts what is being fetched for a client that has left; not if the answer broke by a fault of ours. */

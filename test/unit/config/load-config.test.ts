@@ -50,6 +50,7 @@ describe('with no variable at all', () => {
       expirationMode: 'absolute',
       cleanupSchedule: '0 * * * *',
       lockTimeoutMs: 20_000,
+      rufhInformational: false,
     })
   })
 })
