@@ -2,7 +2,7 @@ import type { OpenUpload } from '../../core/upload-store.ts'
 import { type Upload, lengthOf } from '../../core/upload.ts'
 import { hasBody } from '../request-headers.ts'
 import type { TusServerOptions } from '../tus-context.ts'
-import { writeBody } from '../write-body.ts'
+import { limitBody } from '../write-body.ts'
 import { invalidatedUpload } from './problems.ts'
 import type { RufhUploadRequest } from './rufh-context.ts'
 
@@ -15,7 +15,8 @@ export async function writeContent(
 ): Promise<Upload> {
   const { request, body, interim, id } = exchange
   const onStored = interim.areOn ? (offsetBytes: number) => interim.progress(offsetBytes) : undefined
-  const upload = hasBody(request) ? await writeBody(exchange, opened, options, { onStored }) : opened.upload
+  limitBody(exchange, opened.upload, options)
+  const upload = hasBody(request) ? await opened.write(body, { onStored }) : opened.upload
   if (body.outcome === 'too-long' && lengthOf(upload) !== undefined) await invalidate(options, id)
   // Known now only, after a body without Content-Length.
   const endsHere = completes && body.outcome === 'ended' && upload.lengthBytes === undefined
