@@ -10,11 +10,16 @@ const BATCH_BYTES = 1024 ** 2
  */
 const BATCH_CHUNKS = 1024
 
+/** Flushed so often for a caller that wants to know how far it is. */
+const PROGRESS_BYTES = 16 * 1024 ** 2
+
 export interface AppendOptions {
   readonly offsetBytes: number
   /** No more than this is written. */
   readonly limitBytes: number
   readonly signal?: AbortSignal | undefined
+  /** Called with the offset up to which everything is on the disk. */
+  readonly onStored?: ((offsetBytes: number) => void) | undefined
 }
 
 export interface Appended {
@@ -33,7 +38,7 @@ export async function appendBody(
   body: UploadBody,
   options: AppendOptions,
 ): Promise<Appended> {
-  const writer = new BatchWriter(file, options.offsetBytes)
+  const writer = new BatchWriter(file, options)
   let hasSurplus = false
   try {
     hasSurplus = await copy(body, writer, options)
@@ -63,13 +68,16 @@ async function copy(
 class BatchWriter {
   readonly #file: FileHandle
   readonly #startBytes: number
+  readonly #onStored: AppendOptions['onStored']
+  #flushedBytes = 0
   #batch: Uint8Array[] = []
   #batchBytes = 0
   writtenBytes = 0
 
-  constructor(file: FileHandle, startBytes: number) {
+  constructor(file: FileHandle, { offsetBytes, onStored }: Pick<AppendOptions, 'offsetBytes' | 'onStored'>) {
     this.#file = file
-    this.#startBytes = startBytes
+    this.#startBytes = offsetBytes
+    this.#onStored = onStored
   }
 
   async add(chunk: Uint8Array): Promise<void> {
@@ -77,6 +85,10 @@ class BatchWriter {
     this.#batch.push(chunk)
     this.#batchBytes += chunk.byteLength
     if (this.#batchBytes >= BATCH_BYTES || this.#batch.length >= BATCH_CHUNKS) await this.#writeBatch()
+    if (this.#onStored && this.writtenBytes - this.#flushedBytes >= PROGRESS_BYTES) {
+      await this.#flush()
+      this.#onStored(this.#startBytes + this.writtenBytes)
+    }
   }
 
   /** Writes the last batch and puts everything on the disk. */
@@ -103,10 +115,11 @@ class BatchWriter {
   async #flush(): Promise<void> {
     try {
       await this.#file.datasync()
+      this.#flushedBytes = this.writtenBytes
     } catch (error) {
       // Nobody knows what is on the disk now, and the next flush would report success without trying again (Linux
       // marks the pages clean): only what was acknowledged before may count.
-      await this.#file.truncate(this.#startBytes)
+      await this.#file.truncate(this.#startBytes + this.#flushedBytes)
       throw error
     }
   }

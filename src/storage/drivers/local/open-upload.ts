@@ -26,11 +26,11 @@ export class LocalOpenUpload implements OpenUpload {
     return { ...this.#info, offsetBytes: this.#stored.bytes, activeAt: this.#stored.writtenAt }
   }
 
-  async write(body: UploadBody, { signal, verify }: WriteBodyOptions = {}): Promise<Upload> {
+  async write(body: UploadBody, { verify, ...options }: WriteBodyOptions = {}): Promise<Upload> {
     const { offsetBytes } = this.upload
     const { storedBytes, hasSurplus } = await translated(this.#files.directory, async () => {
-      if (verify === undefined) return await this.#append(body, signal)
-      return await this.#appendVerified(body, verify, signal)
+      if (verify === undefined) return await this.#append(body, options)
+      return await this.#appendVerified(body, verify, options)
     })
     const writtenAt = storedBytes > 0 ? new Date() : this.#stored.writtenAt
     this.#stored = { ...this.#stored, bytes: offsetBytes + storedBytes, writtenAt }
@@ -39,9 +39,9 @@ export class LocalOpenUpload implements OpenUpload {
     return this.upload
   }
 
-  async #append(body: UploadBody, signal: AbortSignal | undefined): Promise<Appended> {
+  async #append(body: UploadBody, { signal, onStored }: WriteBodyOptions): Promise<Appended> {
     const { lengthBytes = Number.MAX_SAFE_INTEGER, offsetBytes } = this.upload
-    const room = { offsetBytes, limitBytes: lengthBytes - offsetBytes, signal }
+    const room = { offsetBytes, limitBytes: lengthBytes - offsetBytes, signal, onStored }
     const flags = constants.O_RDWR | constants.O_NOFOLLOW
     return await withFile(this.#currentPath(), flags, async (file) => await appendBody(file, body, room))
   }
@@ -49,10 +49,10 @@ export class LocalOpenUpload implements OpenUpload {
   async #appendVerified(
     body: UploadBody,
     verify: () => void | Promise<void>,
-    signal: AbortSignal | undefined,
+    { signal }: WriteBodyOptions,
   ): Promise<Appended> {
     const append = async (): Promise<Appended> => {
-      const appended = await this.#append(body, signal)
+      const appended = await this.#append(body, { signal })
       if (appended.hasSurplus) throw new TuskerError('ERR_UPLOAD_SIZE_EXCEEDED')
       await verify()
       return appended

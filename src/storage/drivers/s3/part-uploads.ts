@@ -5,6 +5,8 @@ export interface PartUploadsOptions {
   readonly limit: number
   /** Waits for a slot that all uploads of the location share, and gives back how to free it. */
   readonly acquireSlot: () => Promise<() => void>
+  /** Called when a part is stored, in whatever order. */
+  readonly onStored?: ((part: StoredPart) => void) | undefined
 }
 
 /** One part: how to send it, and how to free what it holds, which is done in any case. */
@@ -40,7 +42,9 @@ export class PartUploads {
 
   async #run({ send, release }: PartUpload, freeSlot: () => void): Promise<void> {
     try {
-      this.#stored.push(await send())
+      const stored = await send()
+      this.#stored.push(stored)
+      this.#options.onStored?.(stored)
     } catch (error) {
       this.#failure ??= { error }
     } finally {

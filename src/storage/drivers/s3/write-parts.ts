@@ -8,6 +8,7 @@ import { type PartPosition, partSizeAt } from './part-plan.ts'
 import { PartUploads } from './part-uploads.ts'
 import { uploadPart } from './payload-calls.ts'
 import { recordUpload, startMultipart } from './start-multipart.ts'
+import { StoredPrefix } from './stored-prefix.ts'
 import { partsEndBytes } from './upload-progress.ts'
 import type { UploadContext, UploadState } from './upload-state.ts'
 import { MAX_TAIL_PIECES, fetchTail, putPiece } from './upload-tail.ts'
@@ -65,9 +66,11 @@ class PartWriter {
     }
     this.#buffer = state.buffer ?? this.#nextBuffer()
     this.#tailBytes = this.#buffer.sizeBytes
+    const prefix = options.onStored && new StoredPrefix(this.#position, options.onStored)
     this.#uploads = new PartUploads({
       limit: inFlightLimit(this.#partSizeBytes()),
       acquireSlot: context.acquirePartSlot,
+      onStored: (part) => prefix?.add(part),
     })
   }
 
