@@ -16,7 +16,7 @@ import { TusServer } from '../../src/tus/tus-server.ts'
 
 export const OCTET_STREAM = 'application/offset+octet-stream'
 
-interface Answer {
+export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly body: string
@@ -114,7 +114,8 @@ export async function startTusServer(options: TusTestOptions = {}): Promise<TusT
     head: (path) => send('HEAD', path),
     patch: (path, offset, body, headers) =>
       send('PATCH', path, { 'Content-Type': OCTET_STREAM, 'Upload-Offset': `${offset}`, ...headers }, body),
-    raw: (method, path, headers) => RawRequest.open({ port, method, path, headers }),
+    raw: (method, path, headers) =>
+      RawRequest.open({ port, method, path, headers: { 'Tus-Resumable': '1.0.0', ...headers } }),
     close: async () => {
       server.closeAllConnections()
       server.close()
@@ -137,7 +138,11 @@ interface RequestHead {
   readonly headers: Record<string, string>
 }
 
-function sendRequest({ port, method, path, headers }: RequestHead, body: string | Buffer): Promise<Answer> {
+/** Sends a request with no other headers than it says. */
+export function sendRequest(
+  { port, method, path, headers }: RequestHead,
+  body: string | Buffer,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const hasLength = Object.keys(headers).some((name) => /^(content-length|transfer-encoding)$/i.test(name))
     const length = hasLength || body.length === 0 ? {} : { 'Content-Length': Buffer.byteLength(body) }
@@ -180,7 +185,7 @@ export class RawRequest {
   static async open({ port, method, path, headers }: RequestHead): Promise<RawRequest> {
     const socket = connect(port, '127.0.0.1')
     await once(socket, 'connect')
-    const lines = Object.entries({ Host: 'localhost', 'Tus-Resumable': '1.0.0', ...headers })
+    const lines = Object.entries({ Host: 'localhost', ...headers })
     const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
     socket.write(`${method} ${path} HTTP/1.1\r\n${head}\r\n`)
     return new RawRequest(socket)
