@@ -215,6 +215,32 @@ export function uploadStoreContract(name: string, setUp: () => Promise<UploadSto
       expect(await store.info(upload.id)).toMatchObject(info)
     })
 
+    test('an offset that is told while a body comes in is one that another process finds', async () => {
+      const content = randomBytes(20 * MIB)
+      const opened = await begin(24 * MIB)
+      const told: number[] = []
+      const found: number[] = []
+      const body = async function* () {
+        for await (const chunk of chunks(content)) {
+          yield chunk
+          if (told.length > found.length) found.push(await offsetElsewhere(opened.upload.id))
+        }
+      }
+      const { offsetBytes } = await opened.write(body(), { onStored: (offset) => told.push(offset) })
+      expect(told.length).toBeGreaterThan(0)
+      expect(told).toEqual(told.toSorted((a, b) => a - b))
+      expect(told.every((offset) => offset > 0 && offset <= offsetBytes)).toBe(true)
+      for (const [index, offset] of found.entries()) expect(offset).toBeGreaterThanOrEqual(told[index] ?? 0)
+    })
+
+    /** Where an upload is for a process that knows only what is stored. */
+    async function offsetElsewhere(id: UploadId): Promise<number> {
+      const other = await setup.openDriver()
+      const offset = (await other.uploads?.open(id))?.upload.offsetBytes ?? 0
+      await other.close()
+      return offset
+    }
+
     test('metadata and date come back exactly, after a restart too', async () => {
       const metadata = bag({
         filename: 'Über 日本 "x".txt',

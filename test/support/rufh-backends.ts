@@ -10,13 +10,13 @@ export interface RufhBackend {
   /** Undefined for a local location. */
   readonly s3: S3TestServer | undefined
   /** Every file or object that there is. */
-  names(): Promise<string[]>
-  close(): Promise<void>
+  readonly names: () => Promise<ReadonlySet<string>>
+  readonly close: () => Promise<void>
 }
 
 type Settings = Readonly<Record<string, string>>
 
-export const S3_BUCKET = 'uploads'
+const S3_BUCKET = 'uploads'
 
 export const RUFH_BACKENDS: readonly (readonly [
   name: string,
@@ -31,7 +31,7 @@ export async function openLocal(env: Settings = {}): Promise<RufhBackend> {
   return {
     app,
     s3: undefined,
-    names: async () => (await readdir(join(app.root, 'local')).catch(() => [])).toSorted(),
+    names: async () => new Set(await readdir(join(app.root, 'local')).catch(() => [])),
     close: () => app.close(),
   }
 }
@@ -54,7 +54,7 @@ export async function openS3(env: Settings = {}): Promise<RufhBackend & { readon
   return {
     app,
     s3,
-    names: () => Promise.resolve([...s3.objects(S3_BUCKET).keys()].toSorted()),
+    names: () => Promise.resolve(new Set(s3.objects(S3_BUCKET).keys())),
     close: async () => {
       await app.close()
       await s3.close()
@@ -64,11 +64,11 @@ export async function openS3(env: Settings = {}): Promise<RufhBackend & { readon
 
 /** Does something to a server that begins an upload without an answer; the path of that upload, once it is recorded. */
 export async function pathOfBegun({ names, s3 }: RufhBackend, begin: () => Promise<void>): Promise<string> {
-  const before = new Set(await names())
+  const before = await names()
   await begin()
   let record: string | undefined
   await eventually(async () => {
-    record = (await names()).find((name) => name.endsWith('.info') && !before.has(name))
+    record = [...(await names())].find((name) => name.endsWith('.info') && !before.has(name))
     return record !== undefined
   })
   return `/files/${s3 ? 's3' : 'local'}/${record?.replace('.info', '')}`

@@ -58,6 +58,7 @@ export class InterimResponses {
     const headers = { 'Upload-Draft-Interop-Version': String(this.#version), ...fields }
     const writer = response as InterimWriter
     if (writer.writeInformation) writer.writeInformation(104, headers)
+    // oxlint-disable-next-line no-underscore-dangle -- the one way there is before Node 26, as its own writeContinue()
     else writer._writeRaw?.(frame(headers), 'latin1')
     this.#wereSent = true
   }
