@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
+import { expiryOf } from '../../core/expiry.ts'
 import { type Upload, isComplete, lengthOf } from '../../core/upload.ts'
-import { type TusServerOptions, expiryOf } from '../tus-context.ts'
+import type { TusServerOptions } from '../tus-context.ts'
 import { type Dialect, UNVERSIONED } from './dialects.ts'
 import { formatBoolean, formatDictionary } from './structured-fields.ts'
 
