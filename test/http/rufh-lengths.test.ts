@@ -220,14 +220,6 @@ describe.each(RUFH_BACKENDS)('lengths and limits over %s', (_name, open) => {
     },
   )
 
-  test('an empty file that its client announced is complete when it is created: it sends nothing more', async () => {
-    const created = await client.create(false, '', { 'Upload-Length': '0' })
-    expect(created.headers['upload-complete']).toBe('?1')
-    expect(await download(pathOf(created))).toBe('')
-    // One that does send more gets the answer again.
-    expect((await client.append(pathOf(created), { at: 0, isLast: true })).status).toBe(201)
-  })
-
   test('a length that is final is reached without another word: the file is complete', async () => {
     const path = await pathOfBegun(backend, async () => {
       const cut = await client.raw('POST', '/files', { 'Upload-Complete': '?1', 'Content-Length': '10' })

@@ -84,17 +84,6 @@ describe.each(CLIENT_DIALECTS)('interop $version (draft $drafts)', (dialect) => 
     expect(await download(path)).toBe('hello')
   })
 
-  test('R-05: reaching the length does not complete, saying so does', async () => {
-    const path = await client.begin('hello ', { 'Upload-Length': '11' })
-    const full = await client.append(path, { at: 6, isLast: false, body: 'world' })
-    expect(dialect.isComplete(full)).toBe(false)
-    expect(await client.state(path)).toEqual({ offset: '11', isComplete: false })
-    expect(await download(path)).toBe('status 404')
-    const last = await client.append(path, { at: 11, isLast: true })
-    expect(dialect.isComplete(last)).toBe(true)
-    expect(await download(path)).toBe('hello world')
-  })
-
   test('R-21: HEAD is 204 and says the offset, the length, the limits, and whether it is complete', async () => {
     const path = await client.begin('hello', { 'Upload-Length': '11' })
     const answer = await client.head(path)
@@ -219,6 +208,38 @@ describe('what the drafts do not share', () => {
       state: { offset: '4', isComplete: false },
     })
   })
+
+  test.each(CLIENT_DIALECTS.filter(({ version }) => version !== 5 && version !== 6))(
+    'R-05: reaching the length does not complete, saying so does: interop $version',
+    async (dialect) => {
+      const client = new RufhClient({ port: app.port, dialect })
+      const path = await client.begin('hello ', { 'Upload-Length': '11' })
+      const full = await client.append(path, { at: 6, isLast: false, body: 'world' })
+      expect(dialect.isComplete(full)).toBe(false)
+      expect(await client.state(path)).toEqual({ offset: '11', isComplete: false })
+      expect(await download(path)).toBe('status 404')
+      const last = await client.append(path, { at: 11, isLast: true })
+      expect(dialect.isComplete(last)).toBe(true)
+      expect(await download(path)).toBe('hello world')
+    },
+  )
+
+  test.each([draft03, draft04])(
+    'tus-js-client takes reaching the length for the end, so it is, and the answer says so: interop $version',
+    async (dialect) => {
+      const client = new RufhClient({ port: app.port, ...(dialect && { dialect }) })
+      const path = await client.begin('hello ', { 'Upload-Length': '11' })
+      const full = await client.append(path, { at: 6, isLast: false, body: 'world' })
+      expect(full).toMatchObject({ status: 201, headers: { 'upload-complete': '?1', 'upload-offset': '11' } })
+      expect(await download(path)).toBe('hello world')
+      // Who says it all the same gets the answer again.
+      const last = await client.append(path, { at: 11, isLast: true })
+      expect(last).toMatchObject({ status: 201, headers: { 'upload-complete': '?1' } })
+      const empty = await client.create(false, '', { 'Upload-Length': '0' })
+      expect(empty.headers['upload-complete']).toBe('?1')
+      expect(await download(pathOf(empty))).toBe('')
+    },
+  )
 
   test.each(CLIENT_DIALECTS)(
     'a value that is no Boolean never completes: interop $version',

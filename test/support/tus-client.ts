@@ -10,6 +10,7 @@ export interface ClientRun {
   readonly file: string
   /** Where the client remembers the URLs of unfinished uploads, as a browser does. */
   readonly urlStore: string
+  readonly protocol?: 'tus-v1' | 'ietf-draft-03' | 'ietf-draft-05'
   readonly chunkSize?: number
   readonly deferLength?: boolean
   readonly metadata?: Readonly<Record<string, string>>

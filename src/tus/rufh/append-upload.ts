@@ -62,7 +62,7 @@ function replay(upload: Upload, { bodyBytes, announcedBytes = upload.lengthBytes
  */
 async function declare(
   options: TusServerOptions,
-  { id }: RufhUploadRequest,
+  { id, dialect }: RufhUploadRequest,
   opened: OpenUpload,
   claims: LengthClaims,
 ): Promise<void> {
@@ -72,7 +72,7 @@ async function declare(
   if ((lengthBytes ?? offsetBytes + (claims.bodyBytes ?? 0)) > (options.maxSizeBytes ?? Infinity)) {
     throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
   }
-  const isForGood = claims.completes || announcedLengthBytes === undefined
+  const isForGood = claims.completes || dialect.lengthCompletes || announcedLengthBytes === undefined
   if (lengthBytes !== undefined && declared === undefined && isForGood) {
     await opened.declareLength(lengthBytes)
   }

@@ -34,19 +34,22 @@ export async function createUpload(options: TusServerOptions, exchange: RufhRequ
 }
 
 /** @throws TuskerError for lengths that can't be, before anything is created */
-function creationOf(options: TusServerOptions, { request }: RufhRequest, claims: LengthClaims): UploadInfo {
+function creationOf(
+  options: TusServerOptions,
+  { request, dialect }: RufhRequest,
+  claims: LengthClaims,
+): UploadInfo {
   const lengthBytes = agreedLength({ offsetBytes: 0, lengthBytes: undefined }, claims)
   if (isPastEnd(0, lengthBytes, claims)) throw inconsistentLength('The body is longer than Upload-Length')
   if (Math.max(lengthBytes ?? 0, claims.bodyBytes ?? 0) > (options.maxSizeBytes ?? Infinity)) {
     throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
   }
-  // An empty file has nothing left to send: tus-js-client takes it for done, whatever it said of its completeness.
-  const isKnown = claims.completes || lengthBytes === 0
+  const isForGood = claims.completes || dialect.lengthCompletes
   const metadata = representationMetadata(request)
   return {
     id: createUploadId(),
-    lengthBytes: isKnown ? lengthBytes : undefined,
-    announcedLengthBytes: isKnown ? undefined : lengthBytes,
+    lengthBytes: isForGood ? lengthBytes : undefined,
+    announcedLengthBytes: isForGood ? undefined : lengthBytes,
     metadata,
     rawMetadata: encodeUploadMetadata(metadata),
     createdAt: new Date(options.clock()),

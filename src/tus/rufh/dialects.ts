@@ -12,6 +12,8 @@ export interface Dialect {
   readonly omittedMeans: 'complete' | 'incomplete' | 'nothing'
   /** Whether a PATCH must be application/partial-upload. */
   readonly needsPartialUpload: boolean
+  /** Whether the upload is complete when it has reached Upload-Length, whatever its client says. */
+  readonly lengthCompletes: boolean
   /** The answer to a PATCH that does not end the upload. */
   readonly appendStatus: 201 | 204
   /** The key in Upload-Limit for how long the upload lives. */
@@ -31,6 +33,7 @@ const SINCE_DRAFT_06 = {
   completeField: 'Upload-Complete',
   omittedMeans: 'nothing',
   needsPartialUpload: true,
+  lengthCompletes: false,
   appendStatus: 204,
   ageKey: 'max-age',
   refusesStateFields: false,
@@ -45,13 +48,16 @@ const DIALECTS: readonly Dialect[] = [
     completeField: 'Upload-Incomplete',
     omittedMeans: 'complete',
     needsPartialUpload: false,
+    lengthCompletes: false,
   },
   // draft-02
-  { version: 4, ...DRAFTS_02_TO_05, needsPartialUpload: false },
-  // draft-03
-  { version: 5, ...DRAFTS_02_TO_05, needsPartialUpload: false },
+  { version: 4, ...DRAFTS_02_TO_05, needsPartialUpload: false, lengthCompletes: false },
+  // draft-03. Of the next two is tus-js-client 4: on Node its last piece of a file says ?0 (lib/node/sources/FileSource.js
+  // takes the piece's size for its end), an empty file has no other request than that, and it takes the length for the
+  // end, as tusd does. By the letter of draft-05 its files would be lost.
+  { version: 5, ...DRAFTS_02_TO_05, needsPartialUpload: false, lengthCompletes: true },
   // draft-04, -05
-  { version: 6, ...DRAFTS_02_TO_05, needsPartialUpload: true },
+  { version: 6, ...DRAFTS_02_TO_05, needsPartialUpload: true, lengthCompletes: true },
   // draft-06 to -08
   { version: 7, ...SINCE_DRAFT_06 },
   // draft-09 to -11
