@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express'
-import { TuskerError, toTuskerError } from '../core/errors.ts'
+import { type ProblemMembers, TuskerError, toTuskerError } from '../core/errors.ts'
 import { methodOf } from '../tus/request-headers.ts'
 
 /** How long a client may go on sending a body that was refused, so that it has the time to read the answer. */

@@ -12,7 +12,6 @@ import { type ClientResult, type ClientRun, runClient } from '../support/tus-cli
 const MIB = 1024 ** 2
 
 const PROTOCOLS = ['ietf-draft-03', 'ietf-draft-05'] as const
-type Protocol = (typeof PROTOCOLS)[number]
 
 /** With and without 104 responses, which tus-js-client does not know and must not stumble over. */
 const CASES = E2E_BACKENDS.flatMap(([name, open]) =>
@@ -53,7 +52,7 @@ describe.each(CASES)(
         endpoint: `${server.url}/files`,
         file: file.path,
         urlStore,
-        protocol: protocol as Protocol,
+        protocol,
         ...options,
       }
     }
