@@ -74,12 +74,19 @@ describe.each(RUFH_BACKENDS)('lengths and limits over %s', (_name, open) => {
     test.each([
       ['Upload-Length', { isLast: false, body: 'w', headers: { 'Upload-Length': '12' } }],
       ['the end of the body', { isLast: true, body: 'worl' }],
-      ['the end of a longer body', { isLast: true, body: 'world!!' }],
     ])('between requests: %s', async (_what, append) => {
       const path = await client.begin('hello', { 'Upload-Length': '10' })
       expectProblem(await client.append(path, { at: 5, ...append }), 400, 'inconsistent-upload-length')
       expect(await client.state(path)).toEqual({ offset: '5', isComplete: false })
       expect((await client.append(path, { at: 5, isLast: true, body: 'world' })).status).toBe(201)
+    })
+
+    test('a body past the Upload-Length of its own request', async () => {
+      const path = await client.begin('hello')
+      const headers = { 'Upload-Length': '9' }
+      const answer = await client.append(path, { at: 5, isLast: false, body: 'world', headers })
+      expectProblem(answer, 400, 'inconsistent-upload-length')
+      expect(await client.state(path)).toEqual({ offset: '5', isComplete: false })
     })
 
     test('a length below what is stored', async () => {
@@ -127,18 +134,13 @@ describe.each(RUFH_BACKENDS)('lengths and limits over %s', (_name, open) => {
 
   describe('R-28: an upload that gets more bytes than its length is no more', () => {
     test.each([
-      ['with Content-Length', {}],
-      ['chunked', CHUNKED],
-    ])('%s', async (_how, headers) => {
+      ['with Content-Length', false, {}],
+      ['with Content-Length, by the request that was to be the last', true, {}],
+      ['chunked', false, CHUNKED],
+      ['chunked, by the request that was to be the last', true, CHUNKED],
+    ])('%s', async (_how, isLast, headers) => {
       const path = await client.begin('hello', { 'Upload-Length': '10' })
-      const answer = await client.append(path, { at: 5, isLast: false, body: 'world!', headers })
-      expectProblem(answer, 400, 'inconsistent-upload-length')
-      expect(await isGone(path)).toBe(true)
-    })
-
-    test('chunked, by the request that was to be the last', async () => {
-      const path = await client.begin('hello', { 'Upload-Length': '10' })
-      const answer = await client.append(path, { at: 5, isLast: true, body: 'world!', headers: CHUNKED })
+      const answer = await client.append(path, { at: 5, isLast, body: 'world!', headers })
       expectProblem(answer, 400, 'inconsistent-upload-length')
       expect(await isGone(path)).toBe(true)
     })

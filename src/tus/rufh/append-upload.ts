@@ -1,10 +1,10 @@
 import { TuskerError } from '../../core/errors.ts'
 import type { OpenUpload } from '../../core/upload-store.ts'
-import { type Upload, isComplete } from '../../core/upload.ts'
+import { type Upload, isComplete, lengthOf } from '../../core/upload.ts'
 import type { TusServerOptions } from '../tus-context.ts'
 import { openUpload, withUploadLock } from '../upload-lock.ts'
 import { sendOutcome } from './outcome.ts'
-import { inconsistentLength, mismatchingOffset } from './problems.ts'
+import { PAST_END, inconsistentLength, mismatchingOffset } from './problems.ts'
 import {
   announcedLengthOf,
   appendCompletes,
@@ -67,8 +67,9 @@ async function declare(
   claims: LengthClaims,
 ): Promise<void> {
   const { offsetBytes, lengthBytes: declared, announcedLengthBytes } = opened.upload
+  if (isPastEnd(offsetBytes, lengthOf(opened.upload), claims)) await invalidate(options, id)
   const lengthBytes = agreedLength(opened.upload, claims)
-  if (isPastEnd(offsetBytes, lengthBytes, claims)) await invalidate(options, id)
+  if (isPastEnd(offsetBytes, lengthBytes, claims)) throw inconsistentLength(PAST_END)
   if ((lengthBytes ?? offsetBytes + (claims.bodyBytes ?? 0)) > (options.maxSizeBytes ?? Infinity)) {
     throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
   }

@@ -6,7 +6,7 @@ import { hasBody } from '../request-headers.ts'
 import type { TusServerOptions } from '../tus-context.ts'
 import { encodeUploadMetadata } from '../upload-metadata.ts'
 import { sendOutcome } from './outcome.ts'
-import { inconsistentLength } from './problems.ts'
+import { PAST_END, inconsistentLength } from './problems.ts'
 import { representationMetadata, requirePlainContent } from './representation-metadata.ts'
 import { announcedLengthOf, bodyBytesOf, creationCompletes } from './request-fields.ts'
 import { creationLimitOf, setUploadComplete, uploadLimitOf } from './response-fields.ts'
@@ -40,7 +40,7 @@ function creationOf(
   claims: LengthClaims,
 ): UploadInfo {
   const lengthBytes = agreedLength({ offsetBytes: 0, lengthBytes: undefined }, claims)
-  if (isPastEnd(0, lengthBytes, claims)) throw inconsistentLength('The body is longer than Upload-Length')
+  if (isPastEnd(0, lengthBytes, claims)) throw inconsistentLength(PAST_END)
   if (Math.max(lengthBytes ?? 0, claims.bodyBytes ?? 0) > (options.maxSizeBytes ?? Infinity)) {
     throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
   }

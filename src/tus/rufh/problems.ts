@@ -7,6 +7,8 @@ const INCONSISTENT_LENGTH = {
   title: 'inconsistent length values for upload',
 }
 
+export const PAST_END = 'The body goes past Upload-Length'
+
 /** The client is not where the upload is. */
 export function mismatchingOffset(expectedBytes: number, providedBytes: number): TuskerError {
   return new TuskerError('ERR_OFFSET_MISMATCH', {
