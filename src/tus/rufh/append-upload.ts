@@ -29,6 +29,8 @@ export async function appendUpload(options: TusServerOptions, exchange: RufhUplo
   const claims = { completes, announcedBytes: announcedLengthOf(request), bodyBytes: bodyBytesOf(request) }
   const upload = await withUploadLock(options, exchange, async (lock) => {
     const opened = await openUpload(options, exchange, lock)
+    // Made of others, by tus (CO-11).
+    if (opened.upload.concat?.kind === 'final') throw new TuskerError('ERR_MODIFY_FINAL')
     requireOffset(exchange, opened.upload, offsetBytes)
     if (isComplete(opened.upload)) return replay(opened.upload, claims)
     await declare(options, exchange, opened, claims)
