@@ -93,6 +93,8 @@ export interface Concatenation {
   findPartial(id: UploadId, options?: CallOptions): Promise<FoundPartial>
   /** Notes something of an upload, with the time of now, so that `list` tells of it. */
   mark(id: UploadId, mark: 'used' | 'pending', options?: CallOptions): Promise<void>
+  /** Takes the note back that a final upload waits for its partial ones. */
+  clearPending(id: UploadId, options?: CallOptions): Promise<void>
 }
 
 /** An upload that may become a piece of another. */

@@ -1,10 +1,10 @@
 import { TuskerError, toTuskerError } from '../core/errors.ts'
-import type { Upload } from '../core/upload.ts'
-import { type TusServerOptions, type UploadRequest, setUploadExpires } from './tus-context.ts'
+import { type FinalUploadInfo, type Upload, isComplete, isFinal } from '../core/upload.ts'
+import { type TusContext, type UploadRequest, setUploadExpires } from './tus-context.ts'
 import { openUpload, withUploadLock } from './upload-lock.ts'
 
 /** HEAD: how far the upload is. A running PATCH is asked to let go first, so that the answer is exact. */
-export async function headUpload(options: TusServerOptions, exchange: UploadRequest): Promise<void> {
+export async function headUpload(options: TusContext, exchange: UploadRequest): Promise<void> {
   const { response } = exchange
   const upload = await findUpload(options, exchange)
   setUploadHeaders(exchange, upload)
@@ -12,22 +12,41 @@ export async function headUpload(options: TusServerOptions, exchange: UploadRequ
   response.writeHead(200).end()
 }
 
-async function findUpload(options: TusServerOptions, exchange: UploadRequest): Promise<Upload> {
+async function findUpload(options: TusContext, exchange: UploadRequest): Promise<Upload> {
+  const running = options.concatenations.running(exchange.id)
+  if (running) return { ...running, offsetBytes: 0, activeAt: running.createdAt }
   try {
-    return await withUploadLock(
+    const upload = await withUploadLock(
       options,
       exchange,
       async (lock) => (await openUpload(options, exchange, lock)).upload,
     )
+    return isUnfinishedFinal(upload) ? await findFinal(options, upload) : upload
   } catch (error) {
     throw withoutRestart(toTuskerError(error), exchange)
   }
 }
 
+/** CO-14: its length, if it can be told by now. Should its partial uploads be finished, it is begun to be made. */
+async function findFinal<Final extends Upload & FinalUploadInfo>(
+  { concatenations }: TusContext,
+  upload: Final,
+): Promise<Final> {
+  return { ...upload, lengthBytes: (await concatenations.look(upload)).lengthBytes }
+}
+
+function isUnfinishedFinal(upload: Upload): upload is Upload & FinalUploadInfo {
+  return isFinal(upload) && !isComplete(upload)
+}
+
 function setUploadHeaders({ response }: UploadRequest, upload: Upload): void {
-  response.setHeader('Upload-Offset', upload.offsetBytes)
-  if (upload.lengthBytes === undefined) response.setHeader('Upload-Defer-Length', '1')
-  else response.setHeader('Upload-Length', upload.lengthBytes)
+  const { lengthBytes } = upload
+  const hasOffset = !isUnfinishedFinal(upload)
+  if (lengthBytes !== undefined) response.setHeader('Upload-Length', lengthBytes)
+  // Of a final upload nobody defers the length, and no offset is told until it is there (CO-12).
+  else if (hasOffset) response.setHeader('Upload-Defer-Length', '1')
+  if (hasOffset) response.setHeader('Upload-Offset', upload.offsetBytes)
+  if (upload.concat !== undefined) response.setHeader('Upload-Concat', upload.concat.raw)
   if (upload.rawMetadata !== undefined) response.setHeader('Upload-Metadata', upload.rawMetadata)
 }
 

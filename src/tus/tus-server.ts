@@ -3,6 +3,7 @@ import { Server } from '@tus/server'
 import { TuskerError } from '../core/errors.ts'
 import type { UploadId } from '../core/upload-id.ts'
 import { appendUpload } from './append-upload.ts'
+import { Concatenations } from './concatenation/concatenations.ts'
 import { createUpload } from './create-upload.ts'
 import { UploadDataStore } from './data-store.ts'
 import { describeServer } from './describe-server.ts'
@@ -11,7 +12,7 @@ import { headUpload } from './head-upload.ts'
 import { RequestBody } from './request-body.ts'
 import { TUS_VERSION, headerOf, methodOf, requireKnownOverride, requireVersion } from './request-headers.ts'
 import { terminateUpload } from './terminate-upload.ts'
-import type { TusRequest, TusServerOptions, UploadHandler } from './tus-context.ts'
+import type { TusContext, TusRequest, TusServerOptions, UploadHandler } from './tus-context.ts'
 
 const UPLOAD_HANDLERS: Readonly<Record<string, UploadHandler>> = {
   HEAD: headUpload,
@@ -25,7 +26,7 @@ const UPLOAD_HANDLERS: Readonly<Record<string, UploadHandler>> = {
  * answer other codes than the protocol says (docs/architecture.md).
  */
 export class TusServer extends Server {
-  readonly #options: TusServerOptions
+  readonly #options: TusContext
   readonly #bodies = new Set<RequestBody>()
   readonly #running = new Set<Promise<void>>()
   #isShuttingDown = false
@@ -36,7 +37,11 @@ export class TusServer extends Server {
       datastore: new UploadDataStore(options.store),
       locker: options.locker,
     })
-    this.#options = options
+    this.#options = { ...options, concatenations: new Concatenations(options) }
+  }
+
+  get concatenations(): Concatenations {
+    return this.#options.concatenations
   }
 
   /** How many requests are being served. */
@@ -63,7 +68,7 @@ export class TusServer extends Server {
   async interrupt(): Promise<void> {
     this.#isShuttingDown = true
     for (const body of this.#bodies) body.stop('shutdown')
-    await Promise.all(this.#running)
+    await Promise.all([this.concatenations.stop(), ...this.#running])
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse, id: UploadId | undefined): Promise<void> {
@@ -76,6 +81,7 @@ export class TusServer extends Server {
       await this.#dispatch({ request, response, body, signal: gone.signal }, id)
     } finally {
       this.#bodies.delete(body)
+      if (id !== undefined) this.concatenations.touched(id)
       drainRequest(request, response)
     }
   }

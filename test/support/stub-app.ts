@@ -36,11 +36,12 @@ export async function startStubApp({ pings, ...options }: StubAppOptions = {}): 
   const driver = await openDriver({ root })
   let serve: Serve = () => Promise.resolve()
   const fail = (thrown: unknown): void => void (serve = () => Promise.reject(thrown))
+  const concatenations = { resumeInBackground: () => undefined }
   const names = Object.keys(pings ?? { local: undefined })
   const find = (name: string): Promise<UploadLocation> => {
     if (!names.includes(name)) return Promise.reject(new TuskerError('ERR_LOCATION_NOT_FOUND'))
     const location = { name, mode: 'rw', driver: withPing(driver, pings?.[name]) } as const
-    return Promise.resolve({ location, tus: { serve: (...call) => serve(...call) } })
+    return Promise.resolve({ location, tus: { serve: (...call) => serve(...call), concatenations } })
   }
   const logs: LogLine[] = []
   const destination = { write: (line: string) => void logs.push(JSON.parse(line) as LogLine) }

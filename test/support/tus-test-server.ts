@@ -76,6 +76,7 @@ export async function startTusServer(options: TusTestOptions = {}): Promise<TusT
     mode: 'rw',
     maxSizeBytes: undefined,
     expirationMs: undefined,
+    partialRetentionMs: undefined,
     expirationMode: 'absolute',
     bodyIdleTimeoutMs: 5_000,
     logger: silentLogger,

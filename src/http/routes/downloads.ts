@@ -77,6 +77,7 @@ export async function sendFile(
 export function setTusHeaders({ info, stat }: StoredFile, response: Response): void {
   response.set({ 'Upload-Offset': String(stat.sizeBytes), 'Upload-Length': String(stat.sizeBytes) })
   if (info.rawMetadata !== undefined) response.set('Upload-Metadata', info.rawMetadata)
+  if (info.concat !== undefined) response.set('Upload-Concat', info.concat.raw)
 }
 
 function setFileHeaders(

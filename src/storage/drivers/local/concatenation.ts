@@ -1,5 +1,5 @@
 import { constants, createReadStream } from 'node:fs'
-import { copyFile } from 'node:fs/promises'
+import { copyFile, rm } from 'node:fs/promises'
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import type { UploadId } from '../../../core/upload-id.ts'
 import type { CallOptions, ConcatPiece, Concatenation, FoundPartial } from '../../../core/upload-store.ts'
@@ -29,6 +29,12 @@ export class LocalConcatenation implements Concatenation {
 
   async mark(id: UploadId, mark: UploadMark): Promise<void> {
     await translated(this.#directory, () => writeMark(uploadFiles(this.#directory, id), mark))
+  }
+
+  async clearPending(id: UploadId): Promise<void> {
+    await translated(this.#directory, () =>
+      rm(uploadFiles(this.#directory, id).marks.pending, { force: true }),
+    )
   }
 }
 

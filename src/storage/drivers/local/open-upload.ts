@@ -95,7 +95,7 @@ export class LocalOpenUpload implements OpenUpload {
     const { directory, object, part } = this.#files
     await writeConcatenated(directory, { part, pieces, signal })
     await translated(directory, () => renameDurably(part, object))
-    this.#stored = { isComplete: true, bytes: lengthBytes }
+    this.#stored = { isComplete: true, bytes: lengthBytes, writtenAt: new Date() }
     return this.upload
   }
 

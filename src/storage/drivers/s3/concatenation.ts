@@ -2,7 +2,7 @@ import type { CallOptions, Concatenation, FoundPartial } from '../../../core/upl
 import type { UploadId } from '../../../core/upload-id.ts'
 import type { S3Bucket } from './bucket.ts'
 import { findObject } from './object-calls.ts'
-import { type UploadMark, putMark } from './upload-marks.ts'
+import { type UploadMark, deleteMark, putMark } from './upload-marks.ts'
 import { findRecord } from './upload-record.ts'
 
 /** The partial uploads of a bucket, as those see them who make others of them. */
@@ -21,6 +21,10 @@ export class S3Concatenation implements Concatenation {
     // A record without a length may be an old one that arrived late; then the object is what counts.
     const isWhole = info.lengthBytes === undefined || info.lengthBytes === objectBytes
     return { info, objectBytes: isWhole ? objectBytes : undefined }
+  }
+
+  async clearPending(id: UploadId, options: CallOptions = {}): Promise<void> {
+    await deleteMark(this.#bucket, id, 'pending', options)
   }
 
   async mark(id: UploadId, mark: UploadMark, options: CallOptions = {}): Promise<void> {

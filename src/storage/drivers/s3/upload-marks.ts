@@ -23,6 +23,15 @@ export async function putMark(
   await putObject(bucket, markKey(id, mark), '', options)
 }
 
+export async function deleteMark(
+  bucket: S3Bucket,
+  id: UploadId,
+  mark: UploadMark,
+  options: CallOptions = {},
+): Promise<void> {
+  await deleteObject(bucket, markKey(id, mark), options)
+}
+
 /** Removes every mark that the upload can have; any, if nothing is known of it. */
 export async function deleteMarks(
   bucket: S3Bucket,
@@ -30,7 +39,7 @@ export async function deleteMarks(
   info: UploadInfo | undefined,
   options: CallOptions = {},
 ): Promise<void> {
-  await Promise.all(marksOf(info).map(async (mark) => await deleteObject(bucket, markKey(id, mark), options)))
+  await Promise.all(marksOf(info).map(async (mark) => await deleteMark(bucket, id, mark, options)))
 }
 
 function marksOf(info: UploadInfo | undefined): readonly UploadMark[] {
