@@ -124,6 +124,7 @@ export async function startTusServer(options: TusTestOptions = {}): Promise<TusT
 }
 
 function sendError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) return void response.destroy()
   const { code, message, status } = toTuskerError(error)
   response.statusCode = status
   response.setHeader('Content-Type', 'application/json')
