@@ -122,7 +122,7 @@ export interface StoredUpload {
   readonly isPending?: boolean | undefined
 }
 
-export interface StoredPartial {
+interface StoredPartial {
   /** When its object was made. */
   readonly finishedAt: Date | undefined
   /** When it last became a piece of another. */

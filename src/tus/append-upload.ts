@@ -1,6 +1,6 @@
 import { TuskerError } from '../core/errors.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
-import { type Upload, requireDeclarable, requireWritable } from '../core/upload.ts'
+import { type Upload, isComplete, requireDeclarable, requireWritable } from '../core/upload.ts'
 import { BodyChecksum } from './body-checksum.ts'
 import { isUploadContent, parseUploadLength, parseUploadOffset } from './request-headers.ts'
 import {
@@ -37,6 +37,7 @@ export async function appendUpload(options: TusContext, exchange: UploadRequest)
     const written = await writeBody(exchange, opened, checksum)
     return checksum === undefined ? written : await declare()
   })
+  if (isComplete(upload)) options.concatenations.finished(upload.id)
   sendOffset(options, exchange, upload)
 }
 

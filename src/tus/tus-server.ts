@@ -81,7 +81,6 @@ export class TusServer extends Server {
       await this.#dispatch({ request, response, body, signal: gone.signal }, id)
     } finally {
       this.#bodies.delete(body)
-      if (id !== undefined) this.concatenations.touched(id)
       drainRequest(request, response)
     }
   }

@@ -1,9 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { ConcatPiece } from '../../src/core/upload-store.ts'
+import type { ConcatPiece, OpenUpload } from '../../src/core/upload-store.ts'
 import { type UploadConcat } from '../../src/core/upload.ts'
 import type { S3Options } from '../../src/storage/drivers/s3/options.ts'
 import { S3UploadStore } from '../../src/storage/drivers/s3/upload-store.ts'
+import { createMemoryLocker } from '../../src/locks/memory-locker.ts'
+import { Concatenations } from '../../src/tus/concatenation/concatenations.ts'
+import { findPieces } from '../../src/tus/concatenation/pieces.ts'
+import type { TusServerOptions } from '../../src/tus/tus-context.ts'
+import { silentLogger } from '../support/tus-test-server.ts'
 import { chunksOf } from '../support/chunks.ts'
 import { faultyS3Targets } from '../support/faulty-s3.ts'
 import { s3Options, testBufferSpace } from '../support/s3-location.ts'
@@ -71,6 +76,33 @@ describe('a final upload in S3', () => {
         ...Array.from({ length: 4 }, () => 'UploadPartCopy'),
       ])
     }, 60_000)
+
+    test('20 requests in all, from the POST to its answer: the pieces are looked at, and marked as used', async () => {
+      const pieces = await Promise.all([6, 6, 6, 6].map((size) => partial(randomBytes(size * MIB))))
+      const ids = pieces.map(({ id }) => id)
+      s3.clearRequests()
+      const options: TusServerOptions = {
+        locationName: 's3',
+        mode: 'rw',
+        store,
+        locker: createMemoryLocker({ timeoutMs: 1_000 }),
+        logger: silentLogger,
+        clock: Date.now,
+        maxSizeBytes: undefined,
+        expirationMs: undefined,
+        expirationMode: 'absolute',
+        partialRetentionMs: 1_000,
+        bodyIdleTimeoutMs: 1_000,
+        uploadUrl: (_request, id) => `/files/${id}`,
+      }
+      const { finished = [] } = await findPieces(options, ids)
+      const concat = { kind: 'final', raw: 'final;/a', partialIds: ids } as const
+      const info = { ...uploadInfo(24 * MIB), concat }
+      const open = async (): Promise<OpenUpload> => await store.begin(info)
+      const upload = await new Concatenations(options).run({ info, pieces: finished, open })
+      expect(upload.offsetBytes).toBe(24 * MIB)
+      expect(s3.requests).toHaveLength(20)
+    })
 
     test('no multipart upload, if all of it is too small for a part', async () => {
       const contents = [randomBytes(1000), randomBytes(0), randomBytes(MIB)]

@@ -83,8 +83,8 @@ export class Concatenations {
     return pieces
   }
 
-  /** To be called when something happened to an upload: it may have been the last that a final one waited for. */
-  touched(id: UploadId): void {
+  /** To be called when an upload was finished: it may have been the last that a final one waited for. */
+  finished(id: UploadId): void {
     for (const info of this.#pending.waitingFor(id)) {
       this.#inBackground(info.id, async () => await this.#runIfReady(info))
     }

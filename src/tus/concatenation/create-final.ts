@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { TuskerError } from '../../core/errors.ts'
 import type { OpenUpload } from '../../core/upload-store.ts'
 import type { FinalConcat, FinalUploadInfo } from '../../core/upload.ts'
@@ -30,11 +31,25 @@ export async function createFinal(
   const info = { id, lengthBytes: pieces.lengthBytes, ...metadata, createdAt, concat }
   response.setHeader('Location', options.uploadUrl(request, id))
   if (pieces.finished) return await makeNow(options, exchange, info, pieces.finished)
-  const { upload } = await underLock(options, id, async () => await options.store.begin(info))
-  await options.store.concatenation?.mark(id, 'pending')
-  // The last of them may have been finished in between.
-  await options.concatenations.look(info)
-  setUploadExpires(response, upload, options)
+  await recordPending(options, exchange, info)
+}
+
+async function recordPending(
+  options: TusContext,
+  { response }: TusRequest,
+  info: FinalUploadInfo,
+): Promise<void> {
+  const { concatenations, store } = options
+  try {
+    const begun = await underLock(options, info.id, async () => await store.begin(info))
+    await store.concatenation?.mark(info.id, 'pending')
+    // The last of them may have been finished in between.
+    await concatenations.look(info)
+    setUploadExpires(response, begun.upload, options)
+  } catch (error) {
+    await forget(options, response, info)
+    throw error
+  }
   response.writeHead(201, { 'Content-Length': 0 }).end()
 }
 
@@ -69,13 +84,16 @@ async function makeNow(
   try {
     await answerWhenDone(response, work, { keepAliveMs: concatKeepAliveMs })
   } catch (error) {
-    // Of an upload that the client was not told of, nothing stays.
-    if (!response.headersSent) {
-      response.removeHeader('Location')
-      await underLock(options, info.id, async () => await store.remove(info.id)).catch(() => undefined)
-    }
+    if (!response.headersSent) await forget(options, response, info)
     throw error
   }
+}
+
+/** Of an upload that the client was not told of, nothing stays. */
+async function forget(options: TusContext, response: ServerResponse, { id }: FinalUploadInfo): Promise<void> {
+  response.removeHeader('Location')
+  await options.concatenations.cancel(id)
+  await underLock(options, id, async () => await options.store.remove(id)).catch(() => undefined)
 }
 
 /** Nobody else knows the upload yet, but the clean-up, which takes any that is free. */

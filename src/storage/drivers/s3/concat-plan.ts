@@ -15,7 +15,7 @@ export interface ConcatPlanOptions {
 }
 
 /** Bytes of one of the pieces. */
-export interface Slice {
+interface Slice {
   /** Which piece, from 0. */
   readonly index: number
   readonly startBytes: number
