@@ -14,7 +14,7 @@ export async function headUpload(options: TusContext, exchange: UploadRequest): 
 
 async function findUpload(options: TusContext, exchange: UploadRequest): Promise<Upload> {
   const running = options.concatenations.running(exchange.id)
-  if (running) return { ...running, offsetBytes: 0, activeAt: running.createdAt }
+  if (running) return unfinished(running, running.lengthBytes)
   try {
     const upload = await withUploadLock(
       options,
@@ -28,11 +28,13 @@ async function findUpload(options: TusContext, exchange: UploadRequest): Promise
 }
 
 /** CO-14: its length, if it can be told by now. Should its partial uploads be finished, it is begun to be made. */
-async function findFinal<Final extends Upload & FinalUploadInfo>(
-  { concatenations }: TusContext,
-  upload: Final,
-): Promise<Final> {
-  return { ...upload, lengthBytes: (await concatenations.look(upload)).lengthBytes }
+async function findFinal({ concatenations }: TusContext, info: FinalUploadInfo): Promise<Upload> {
+  return unfinished(info, (await concatenations.look(info)).lengthBytes)
+}
+
+/** One that will be empty must not look complete before it is there: 0 of 0 bytes. */
+function unfinished(info: FinalUploadInfo, lengthBytes: number | undefined): Upload {
+  return { ...info, offsetBytes: 0, lengthBytes: lengthBytes || undefined, activeAt: info.createdAt }
 }
 
 function isUnfinishedFinal(upload: Upload): upload is Upload & FinalUploadInfo {

@@ -461,6 +461,20 @@ describe('a final upload of unfinished ones (concatenation-unfinished)', () => {
     expect((await server.send('DELETE', path)).status).toBe(204)
   })
 
+  test('CO-12: of partial ones that turn out empty, it tells no offset before it is there', async () => {
+    const made = gate()
+    await start({ wrapStore: delaying(made.wait) })
+    const deferred = pathOf(
+      await server.send('POST', '/files', { 'Upload-Defer-Length': '1', 'Upload-Concat': 'partial' }),
+    )
+    const path = pathOf(await final(`final;${deferred}`))
+    await server.patch(deferred, 0, '', { 'Upload-Length': '0' })
+    for (let look = 1; look <= 3; look += 1)
+      expect((await server.head(path)).headers).not.toHaveProperty('upload-offset')
+    made.open()
+    await eventually(async () => (await server.head(path)).headers['upload-offset'] === '0')
+  })
+
   test('that is known to become too large is 413', async () => {
     await start({ maxSizeBytes: 5 })
     const [one, two] = [await partial('abc', ''), await partial('def', '')]
