@@ -31,6 +31,7 @@ export interface Config {
     readonly maxSizeBytes: number | undefined
     readonly expirationMs: number | undefined
     readonly expirationMode: 'absolute' | 'sliding'
+    readonly partialRetentionMs: number | undefined
     readonly cleanupSchedule: string | undefined
     readonly lockTimeoutMs: number
     readonly rufhInformational: boolean
@@ -133,6 +134,7 @@ function toConfig(settings: Settings, locations: readonly LocationConfig[], defa
       maxSizeBytes: settings.FILES_MAX_UPLOAD_SIZE,
       expirationMs: settings.TUS_UPLOAD_EXPIRATION,
       expirationMode: settings.TUS_UPLOAD_EXPIRATION_MODE,
+      partialRetentionMs: settings.TUS_PARTIAL_RETENTION,
       cleanupSchedule: settings.TUS_CLEANUP_SCHEDULE,
       lockTimeoutMs: settings.LOCK_TIMEOUT,
       rufhInformational: settings.RUFH_INFORMATIONAL,

@@ -57,6 +57,12 @@ const expiration = text.transform((written, context) => {
   return fault(context, 'must be a duration of at least a second such as 12h or 7d, or never')
 })
 
+const retention = text.transform((written, context) => {
+  if (written.trim().toLowerCase() === 'never') return undefined
+  const parsed = duration.safeParse(written)
+  return parsed.success ? parsed.data : fault(context, 'must be a duration such as 0, 12h or 7d, or never')
+})
+
 const origins = text.transform((written, context) => {
   const known = boolean.safeParse(written)
   if (known.success) return known.data
@@ -192,6 +198,12 @@ export const SETTINGS = {
     default: 'absolute',
     description:
       'From when TUS_UPLOAD_EXPIRATION counts. absolute: the creation of the upload. sliding: the last time that bytes of it were stored.',
+  }),
+  TUS_PARTIAL_RETENTION: setting(retention, {
+    type: 'duration or never',
+    default: '1d',
+    description:
+      'How long a partial upload is kept after it was put into a final one (concatenation), for clients that use it again; 0 removes it at once.',
   }),
   TUS_CLEANUP_SCHEDULE: setting(cronOrOff, {
     type: 'cron expression or off',

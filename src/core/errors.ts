@@ -13,6 +13,7 @@ const ERROR_TABLE = {
   ERR_UNSUPPORTED_CHECKSUM: [400, 'This server does not know that checksum algorithm'],
   // tus 1.0.0, checksum: its own status, with the reason phrase "Checksum Mismatch".
   ERR_CHECKSUM_MISMATCH: [460, 'The body does not match its Upload-Checksum; nothing of it was kept'],
+  ERR_INVALID_CONCAT: [400, 'Upload-Concat must be "partial", or "final;" and the URLs of partial uploads'],
   ERR_MODIFY_FINAL: [403, 'A final upload is made of its partial uploads: it takes no bytes of its own'],
   ERR_UNSUPPORTED_EXTENSION: [501, 'This server does not offer that tus extension'],
   ERR_OFFSET_MISMATCH: [409, 'Upload-Offset is not the current offset of the upload'],

@@ -1,4 +1,4 @@
-import { type Upload, isComplete } from './upload.ts'
+import { type Upload, isComplete, isPartial } from './upload.ts'
 
 /** How long unfinished uploads live. */
 export interface Expiration {
@@ -8,9 +8,13 @@ export interface Expiration {
   readonly expirationMode: 'absolute' | 'sliding'
 }
 
-/** When the upload expires; undefined if it never does: finished ones do not (tus 1.0.0, expiration). */
+/**
+ * When the upload expires; undefined if it never does: finished ones do not (tus 1.0.0, expiration). A partial upload
+ * that is finished is still a piece of an unfinished one.
+ */
 export function expiryOf(upload: Upload, { expirationMs, expirationMode }: Expiration): Date | undefined {
-  if (expirationMs === undefined || isComplete(upload)) return undefined
+  if (expirationMs === undefined) return undefined
+  if (isComplete(upload) && !isPartial(upload)) return undefined
   const since = expirationMode === 'sliding' ? upload.activeAt : upload.createdAt
   return new Date(since.getTime() + expirationMs)
 }

@@ -1,3 +1,4 @@
+import { TuskerError } from './errors.ts'
 import type { ObjectKey } from './object-key.ts'
 import type { UploadId } from './upload-id.ts'
 import type { Upload, UploadInfo } from './upload.ts'
@@ -10,6 +11,8 @@ export type TusExtension =
   | 'termination'
   | 'expiration'
   | 'checksum'
+  | 'concatenation'
+  | 'concatenation-unfinished'
 
 export interface CallOptions {
   /** Aborts the work: whatever is stored by then stays stored. */
@@ -54,14 +57,14 @@ export interface UploadStore {
 
   /**
    * Records a new upload; an upload of zero bytes is complete when this returns, its object is there. If its body
-   * follows, it is recorded at the latest when the first `write` returns.
+   * follows, it is recorded at the latest when the first `write` returns. A final upload waits for `concatenate`.
    * @throws TuskerError ERR_MAX_SIZE_EXCEEDED if the store can't hold that length.
    */
   begin(info: UploadInfo, options?: BeginOptions): Promise<OpenUpload>
 
   /**
    * Finds an upload and how far it is. Finishes one whose bytes are all stored but whose object is not there yet
-   * (the process died, or the answer was lost).
+   * (the process died, or the answer was lost). A final upload is at 0 until its object is there.
    * @throws TuskerError ERR_UPLOAD_NOT_FOUND; ERR_UPLOAD_GONE if its bytes were removed behind our back.
    */
   open(id: UploadId, options?: OpenOptions): Promise<OpenUpload>
@@ -81,6 +84,32 @@ export interface UploadStore {
 
   /** Where the object of a finished upload is. */
   objectKey(id: UploadId): ObjectKey
+
+  /** What it takes to make uploads of others; with OpenUpload.concatenate. */
+  readonly concatenation?: Concatenation
+}
+
+/** The partial uploads of a concatenation, seen from outside: none of this needs their locks. */
+export interface Concatenation {
+  /** @throws TuskerError ERR_UPLOAD_NOT_FOUND */
+  findPartial(id: UploadId, options?: CallOptions): Promise<FoundPartial>
+  /** Notes something of an upload, with the time of now, so that `list` tells of it. */
+  mark(id: UploadId, mark: 'used' | 'pending', options?: CallOptions): Promise<void>
+  /** Takes the note back that a final upload waits for its partial ones. */
+  clearPending(id: UploadId, options?: CallOptions): Promise<void>
+}
+
+/** An upload that may become a piece of another. */
+export interface FoundPartial {
+  readonly info: UploadInfo
+  /** The size of its object, once it is there, whole. */
+  readonly objectBytes: number | undefined
+}
+
+/** A finished partial upload. */
+export interface ConcatPiece {
+  readonly id: UploadId
+  readonly sizeBytes: number
 }
 
 export interface StoredUpload {
@@ -89,6 +118,17 @@ export interface StoredUpload {
   readonly recordedAt: Date
   /** Whether its object is there, and nothing is left of what it was made from. */
   readonly isComplete: boolean
+  /** There if it is a partial upload, created to become a piece of another. */
+  readonly partial?: StoredPartial | undefined
+  /** Whether it is a final upload that was recorded before its partial uploads were finished. */
+  readonly isPending?: boolean | undefined
+}
+
+interface StoredPartial {
+  /** When its object was made. */
+  readonly finishedAt: Date | undefined
+  /** When it last became a piece of another. */
+  readonly usedAt: Date | undefined
 }
 
 /** One upload, for as long as the caller holds its lock. */
@@ -110,4 +150,18 @@ export interface OpenUpload {
    * @throws TuskerError ERR_INVALID_LENGTH if it has a length already or has more bytes than that.
    */
   declareLength(lengthBytes: number, options?: CallOptions): Promise<Upload>
+
+  /**
+   * Of a final upload: makes its object, of those of its partial uploads, in this order; one may be there several
+   * times. They stay as they are. What broke off, at whatever step, can be done again.
+   * @throws TuskerError ERR_UPLOAD_GONE if the storage no longer has what it takes; the upload is not complete then
+   */
+  concatenate?(pieces: readonly ConcatPiece[], options?: CallOptions): Promise<Upload>
+}
+
+/** How long the upload will be that is made of `pieces`. @throws TuskerError ERR_UPLOAD_DAMAGED if it was to have another length */
+export function concatLengthBytes({ id, lengthBytes }: UploadInfo, pieces: readonly ConcatPiece[]): number {
+  const sumBytes = pieces.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+  if (lengthBytes === undefined || lengthBytes === sumBytes) return sumBytes
+  throw new TuskerError('ERR_UPLOAD_DAMAGED', { details: { id, lengthBytes, sumBytes } })
 }

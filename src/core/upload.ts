@@ -51,8 +51,27 @@ export function lengthOf(upload: Pick<Upload, 'lengthBytes' | 'announcedLengthBy
   return upload.lengthBytes ?? upload.announcedLengthBytes
 }
 
+export type FinalConcat = Extract<UploadConcat, { readonly kind: 'final' }>
+
+/** An upload that is made of others (tus 1.0.0, concatenation). */
+export type FinalUploadInfo = UploadInfo & { readonly concat: FinalConcat }
+
+export function isFinal(info: UploadInfo): info is FinalUploadInfo {
+  return info.concat?.kind === 'final'
+}
+
+export function isPartial({ concat }: UploadInfo): boolean {
+  return concat?.kind === 'partial'
+}
+
+/** @throws TuskerError ERR_MODIFY_FINAL for a final upload: nobody writes to it (CO-11) */
+export function requireWritable(info: UploadInfo): void {
+  if (isFinal(info)) throw new TuskerError('ERR_MODIFY_FINAL')
+}
+
 /** @throws TuskerError ERR_INVALID_LENGTH if the upload has a length already, was to have another, or has more bytes than that */
 export function requireDeclarable(upload: Upload, lengthBytes: number): void {
+  requireWritable(upload)
   const { lengthBytes: known, announcedLengthBytes = lengthBytes, offsetBytes } = upload
   if (known !== undefined || announcedLengthBytes !== lengthBytes) {
     throw new TuskerError('ERR_INVALID_LENGTH', {

@@ -13,6 +13,10 @@ export interface UploadLocation {
      * @throws TuskerError for a refusal; the headers that belong to it are on the response by then
      */
     serve(request: IncomingMessage, response: ServerResponse, id: UploadId | undefined): Promise<void>
+    readonly concatenations: {
+      /** Somebody wants a file that is not there: should it be one that is made of others, it is, if it can be. */
+      resumeInBackground(id: UploadId): void
+    }
   }
 }
 

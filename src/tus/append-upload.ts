@@ -1,16 +1,23 @@
 import { TuskerError } from '../core/errors.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
-import { type Upload, requireDeclarable } from '../core/upload.ts'
+import { type Upload, isComplete, requireDeclarable, requireWritable } from '../core/upload.ts'
 import { BodyChecksum } from './body-checksum.ts'
 import { isUploadContent, parseUploadLength, parseUploadOffset } from './request-headers.ts'
-import { type TusServerOptions, type UploadRequest, setUploadExpires } from './tus-context.ts'
+import {
+  type TusContext,
+  type TusServerOptions,
+  type UploadRequest,
+  setUploadExpires,
+} from './tus-context.ts'
 import { openUpload, withUploadLock } from './upload-lock.ts'
 import { limitBody, requireWholeBody, writeBody } from './write-body.ts'
 
 /** PATCH: appends the body at Upload-Offset. */
-export async function appendUpload(options: TusServerOptions, exchange: UploadRequest): Promise<void> {
+export async function appendUpload(options: TusContext, exchange: UploadRequest): Promise<void> {
   const { request, response } = exchange
   if (options.mode === 'ro') throw new TuskerError('ERR_LOCATION_READ_ONLY')
+  // Not after waiting for the lock of one that is being made.
+  if (options.concatenations.running(exchange.id)) throw new TuskerError('ERR_MODIFY_FINAL')
   if (!isUploadContent(request)) throw new TuskerError('ERR_INVALID_CONTENT_TYPE')
   const offsetBytes = parseUploadOffset(request)
   const lengthBytes = parseUploadLength(request)
@@ -19,6 +26,7 @@ export async function appendUpload(options: TusServerOptions, exchange: UploadRe
     const opened = await openUpload(options, exchange, lock)
     // Already now: EX-02 wants it in every answer, refusals too.
     setUploadExpires(response, opened.upload, options)
+    requireWritable(opened.upload)
     requireOffset(opened, offsetBytes)
     // tus knows no length that is only announced: what an IETF client began has its length from now on.
     const declared = withLength(opened.upload, lengthBytes ?? opened.upload.announcedLengthBytes, options)
@@ -30,6 +38,7 @@ export async function appendUpload(options: TusServerOptions, exchange: UploadRe
     const written = await writeBody(exchange, opened, checksum)
     return checksum === undefined ? written : await declare()
   })
+  if (isComplete(upload)) options.concatenations.finished(upload.id)
   sendOffset(options, exchange, upload)
 }
 

@@ -1,24 +1,24 @@
 import { TuskerError } from '../core/errors.ts'
 import { type UploadId, createUploadId } from '../core/upload-id.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
-import type { Upload, UploadInfo } from '../core/upload.ts'
+import type { Upload, UploadConcat, UploadInfo } from '../core/upload.ts'
 import { BodyChecksum } from './body-checksum.ts'
+import { createFinal } from './concatenation/create-final.ts'
+import { parseUploadConcat } from './concatenation/upload-concat.ts'
 import { hasBody, headerOf, isUploadContent, parseCreationLength } from './request-headers.ts'
-import { type TusRequest, type TusServerOptions, setUploadExpires } from './tus-context.ts'
-import { parseUploadMetadata } from './upload-metadata.ts'
+import { type TusContext, type TusRequest, type TusServerOptions, setUploadExpires } from './tus-context.ts'
+import { metadataOf } from './upload-metadata.ts'
 import { withUploadLock } from './upload-lock.ts'
 import { limitBody, requireWholeBody, writeBody } from './write-body.ts'
 
 /** POST: creation, and creation-with-upload if the body is a piece of an upload; any other body is ignored. */
-export async function createUpload(options: TusServerOptions, exchange: TusRequest): Promise<void> {
+export async function createUpload(options: TusContext, exchange: TusRequest): Promise<void> {
   const { request, response } = exchange
+  const id = createUploadId()
+  const concat = concatOf(options, exchange, id)
+  if (concat?.kind === 'final') return await createFinal(options, exchange, { id, concat })
   requireOpenLocation(options)
-  if (headerOf(request, 'upload-concat') !== undefined) {
-    throw new TuskerError('ERR_UNSUPPORTED_EXTENSION', {
-      message: 'This server does not offer concatenation',
-    })
-  }
-  const info = parseCreation(options, exchange)
+  const info = { ...parseCreation(options, exchange, id), concat }
   const takesBody = isUploadContent(request) && hasBody(request)
   const checksum = takesBody ? BodyChecksum.of(request) : undefined
   if (takesBody) limitBody(exchange, { ...info, offsetBytes: 0, activeAt: info.createdAt }, options)
@@ -80,27 +80,32 @@ async function isRecorded({ store }: TusServerOptions, id: UploadId): Promise<bo
   )
 }
 
+/** CO-01, CO-02: what the upload is to a concatenation, if it is part of one. */
+function concatOf(
+  { store, uploadUrl }: TusContext,
+  { request }: TusRequest,
+  id: UploadId,
+): UploadConcat | undefined {
+  const header = headerOf(request, 'upload-concat')
+  if (header === undefined) return undefined
+  if (store.concatenation) return parseUploadConcat(header, uploadUrl(request, id))
+  throw new TuskerError('ERR_UNSUPPORTED_EXTENSION', { message: 'This server does not offer concatenation' })
+}
+
 /** @throws TuskerError for a location that takes no new uploads */
 export function requireOpenLocation({ mode }: TusServerOptions): void {
   if (mode === 'ro') throw new TuskerError('ERR_LOCATION_READ_ONLY')
   if (mode === 'drain') throw new TuskerError('ERR_LOCATION_DRAINING')
 }
 
-function parseCreation(options: TusServerOptions, { request }: TusRequest): UploadInfo {
+function parseCreation(options: TusServerOptions, { request }: TusRequest, id: UploadId): UploadInfo {
   const lengthBytes = parseCreationLength(request)
   if (options.maxSizeBytes !== undefined && (lengthBytes ?? 0) > options.maxSizeBytes) {
     throw new TuskerError('ERR_MAX_SIZE_EXCEEDED', {
       message: `The upload is larger than this server accepts (${options.maxSizeBytes} bytes)`,
     })
   }
-  const rawMetadata = headerOf(request, 'upload-metadata')
-  return {
-    id: createUploadId(),
-    lengthBytes,
-    metadata: parseUploadMetadata(rawMetadata),
-    rawMetadata: rawMetadata === '' ? undefined : rawMetadata,
-    createdAt: new Date(options.clock()),
-  }
+  return { id, lengthBytes, ...metadataOf(request), createdAt: new Date(options.clock()) }
 }
 
 function sendOffset(exchange: TusRequest, upload: Upload): void {

@@ -5,6 +5,7 @@ import type { Clock, Locker, Logger } from '../core/ports.ts'
 import type { UploadId } from '../core/upload-id.ts'
 import type { UploadStore } from '../core/upload-store.ts'
 import type { Upload, UploadInfo } from '../core/upload.ts'
+import type { Concatenations } from './concatenation/concatenations.ts'
 import type { RequestBody } from './request-body.ts'
 
 export interface TusServerOptions extends Expiration {
@@ -16,12 +17,21 @@ export interface TusServerOptions extends Expiration {
   readonly clock: Clock
   /** Largest upload, in bytes; no limit if undefined. */
   readonly maxSizeBytes: number | undefined
+  /** How long a partial upload is kept that has become a piece of a final one; for ever if undefined. */
+  readonly partialRetentionMs: number | undefined
+  /** How long a client waits for the first, and each further, byte of an answer that takes long; 10 s if left out. */
+  readonly concatKeepAliveMs?: number | undefined
   /** How long a body may be silent. */
   readonly bodyIdleTimeoutMs: number
   /** Whether clients of the IETF protocol get 104 responses, which not every proxy passes on. */
   readonly rufhInformational: boolean
   /** The URL of an upload, as the client that asks can reach it. */
   readonly uploadUrl: (request: IncomingMessage, id: UploadId) => string
+}
+
+/** What the server of a location gives its handlers. */
+export interface TusContext extends TusServerOptions {
+  readonly concatenations: Concatenations
 }
 
 /** One request to the protocol. */
@@ -39,7 +49,7 @@ export interface UploadRequest extends TusRequest {
   readonly id: UploadId
 }
 
-export type UploadHandler = (options: TusServerOptions, exchange: UploadRequest) => Promise<void>
+export type UploadHandler = (options: TusContext, exchange: UploadRequest) => Promise<void>
 
 /** What the lock of an upload is called: ids are unique, but the location says whose lock it is in a log. */
 export function lockName({ locationName }: TusServerOptions, { id }: Pick<UploadInfo, 'id'>): string {

@@ -3,6 +3,7 @@ import { Server } from '@tus/server'
 import { TuskerError } from '../core/errors.ts'
 import type { UploadId } from '../core/upload-id.ts'
 import { appendUpload } from './append-upload.ts'
+import { Concatenations } from './concatenation/concatenations.ts'
 import { createUpload } from './create-upload.ts'
 import { UploadDataStore } from './data-store.ts'
 import { describeServer } from './describe-server.ts'
@@ -14,7 +15,7 @@ import { headUpload } from './head-upload.ts'
 import { RequestBody } from './request-body.ts'
 import { TUS_VERSION, headerOf, methodOf, requireKnownOverride, requireVersion } from './request-headers.ts'
 import { terminateUpload } from './terminate-upload.ts'
-import type { TusRequest, TusServerOptions, UploadHandler } from './tus-context.ts'
+import type { TusContext, TusRequest, TusServerOptions, UploadHandler } from './tus-context.ts'
 
 const UPLOAD_HANDLERS: Readonly<Record<string, UploadHandler>> = {
   HEAD: headUpload,
@@ -28,7 +29,7 @@ const UPLOAD_HANDLERS: Readonly<Record<string, UploadHandler>> = {
  * answer other codes than the protocol says (docs/architecture.md).
  */
 export class TusServer extends Server {
-  readonly #options: TusServerOptions
+  readonly #options: TusContext
   readonly #bodies = new Set<RequestBody>()
   readonly #running = new Set<Promise<void>>()
   #isShuttingDown = false
@@ -39,7 +40,11 @@ export class TusServer extends Server {
       datastore: new UploadDataStore(options.store),
       locker: options.locker,
     })
-    this.#options = options
+    this.#options = { ...options, concatenations: new Concatenations(options) }
+  }
+
+  get concatenations(): Concatenations {
+    return this.#options.concatenations
   }
 
   /** Upload-Limit: what holds for every upload of the location. */
@@ -71,7 +76,7 @@ export class TusServer extends Server {
   async interrupt(): Promise<void> {
     this.#isShuttingDown = true
     for (const body of this.#bodies) body.stop('shutdown')
-    await Promise.all(this.#running)
+    await Promise.all([this.concatenations.stop(), ...this.#running])
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse, id: UploadId | undefined): Promise<void> {

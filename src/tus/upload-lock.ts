@@ -2,6 +2,7 @@ import { TuskerError } from '../core/errors.ts'
 import { expiryOf } from '../core/expiry.ts'
 import type { Lock } from '../core/ports.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
+import { isComplete } from '../core/upload.ts'
 import { type TusServerOptions, type UploadRequest, lockName } from './tus-context.ts'
 
 /**
@@ -29,7 +30,8 @@ export async function openUpload(
   { isContinued }: Lock,
 ): Promise<OpenUpload> {
   const opened = await options.store.open(id, { isContinued })
-  const expiry = expiryOf(opened.upload, options)
+  // A finished partial upload is there until the clean-up removes it.
+  const expiry = isComplete(opened.upload) ? undefined : expiryOf(opened.upload, options)
   if (expiry && expiry.getTime() <= options.clock()) throw new TuskerError('ERR_UPLOAD_EXPIRED')
   return opened
 }

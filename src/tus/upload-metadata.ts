@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import { TuskerError } from '../core/errors.ts'
-import type { UploadMetadata } from '../core/upload.ts'
+import type { UploadInfo, UploadMetadata } from '../core/upload.ts'
+import { headerOf } from './request-headers.ts'
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
@@ -33,6 +35,15 @@ export function encodeUploadMetadata(metadata: UploadMetadata): string | undefin
     value === null ? key : `${key} ${Buffer.from(value).toString('base64')}`,
   )
   return pairs.length === 0 ? undefined : pairs.join(',')
+}
+
+/** Both forms of what a creation says of its upload. @throws TuskerError as parseUploadMetadata */
+export function metadataOf(request: IncomingMessage): Pick<UploadInfo, 'metadata' | 'rawMetadata'> {
+  const rawMetadata = headerOf(request, 'upload-metadata')
+  return {
+    metadata: parseUploadMetadata(rawMetadata),
+    rawMetadata: rawMetadata === '' ? undefined : rawMetadata,
+  }
 }
 
 function parsePair(pair: string): readonly [key: string, value: string | null] {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDriver } from '../../src/storage/drivers/local/driver.ts'
+import { concatenationContract } from './concatenation-contract.ts'
 import { driverContract } from './driver-contract.ts'
 import { verifiedWriteContract } from './verified-write-contract.ts'
 import { uploadStoreContract } from './upload-store-contract.ts'
@@ -16,7 +17,7 @@ driverContract('local', async () => {
   return { driver: await openDriver({ root }), cleanUp }
 })
 
-for (const contract of [uploadStoreContract, verifiedWriteContract])
+for (const contract of [uploadStoreContract, verifiedWriteContract, concatenationContract])
   contract('a local location', async () => {
     const { root, cleanUp } = await directory()
     return { openDriver: async () => await openDriver({ root }), cleanUp }

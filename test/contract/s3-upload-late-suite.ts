@@ -5,6 +5,7 @@ import { expireUploads } from '../../src/lifecycle/expire-uploads.ts'
 import { createMemoryLocker } from '../../src/locks/memory-locker.ts'
 import type { OpenUpload } from '../../src/core/upload-store.ts'
 import { chunksOf } from '../support/chunks.ts'
+import { NO_FINALS } from '../support/no-finals.ts'
 import type { FaultyS3Target } from '../support/faulty-s3.ts'
 import type { FaultRule, InjectedFault } from '../support/s3-test-server/faults.ts'
 import { MIB, PART, UploadBench } from './s3-upload-bench.ts'
@@ -141,6 +142,8 @@ export function s3UploadLateSuite(target: FaultyS3Target): void {
         locker: createMemoryLocker({ timeoutMs: 1_000 }),
         expirationMs: 1_000,
         expirationMode: 'absolute',
+        partialRetentionMs: undefined,
+        finals: NO_FINALS,
         clock: () => Date.now() + 60_000,
         logger: pino({ level: 'silent' }),
         signal: new AbortController().signal,

@@ -1,5 +1,6 @@
 import { openS3Location } from '../support/s3-location.ts'
 import { createTestBucket, s3Targets } from '../support/s3-servers.ts'
+import { concatenationContract } from './concatenation-contract.ts'
 import { driverContract } from './driver-contract.ts'
 import { verifiedWriteContract } from './verified-write-contract.ts'
 import { uploadStoreContract } from './upload-store-contract.ts'
@@ -17,12 +18,12 @@ for (const target of s3Targets()) {
     })
   }
 
-  for (const contract of [uploadStoreContract, verifiedWriteContract])
+  for (const contract of [uploadStoreContract, verifiedWriteContract, concatenationContract])
     contract(`s3 on ${name}`, async () => {
       const access = await target.open()
       const { bucket, remove } = await createTestBucket(access)
       return {
-        openDriver: async () => await openS3Location(access, bucket, { root: 'uploads' }),
+        openDriver: async () => await openS3Location(access, bucket, { root: 'my uploads/ä+b' }),
         cleanUp: async () => await removeAll(remove, access),
       }
     })

@@ -125,7 +125,7 @@ describe('OPTIONS', () => {
     expect(headers).toMatchObject({
       'tus-version': '1.0.0',
       'tus-extension':
-        'creation,creation-with-upload,creation-defer-length,termination,expiration,checksum,checksum-trailer',
+        'creation,creation-with-upload,creation-defer-length,termination,expiration,checksum,concatenation,concatenation-unfinished,checksum-trailer',
       'tus-max-size': '1000',
       'content-length': '0',
     })
@@ -135,7 +135,7 @@ describe('OPTIONS', () => {
     await start()
     const { headers } = await server.send('OPTIONS', '/files')
     expect(headers['tus-extension']).toBe(
-      'creation,creation-with-upload,creation-defer-length,termination,checksum,checksum-trailer',
+      'creation,creation-with-upload,creation-defer-length,termination,checksum,concatenation,concatenation-unfinished,checksum-trailer',
     )
     expect(headers).not.toHaveProperty('tus-max-size')
   })
@@ -214,12 +214,6 @@ describe('POST', () => {
     await start()
     const path = await server.create({ 'Upload-Length': '5', 'Upload-Metadata': '' })
     expect((await server.head(path)).headers).not.toHaveProperty('upload-metadata')
-  })
-
-  test('CO: concatenation is not offered', async () => {
-    await start()
-    const answer = await server.send('POST', '/files', { 'Upload-Length': '5', 'Upload-Concat': 'partial' })
-    expect([answer.status, codeOf(answer)]).toEqual([501, 'ERR_UNSUPPORTED_EXTENSION'])
   })
 
   test.each([

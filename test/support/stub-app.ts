@@ -36,13 +36,15 @@ export async function startStubApp({ pings, ...options }: StubAppOptions = {}): 
   const driver = await openDriver({ root })
   let serve: Serve = () => Promise.resolve()
   const fail = (thrown: unknown): void => void (serve = () => Promise.reject(thrown))
+  const concatenations = { resumeInBackground: () => undefined }
   const names = Object.keys(pings ?? { local: undefined })
   const find = (name: string): Promise<UploadLocation> => {
     if (!names.includes(name)) return Promise.reject(new TuskerError('ERR_LOCATION_NOT_FOUND'))
     const location = { name, mode: 'rw', driver: withPing(driver, pings?.[name]) } as const
+    const serveStub: Serve = (...call) => serve(...call)
     return Promise.resolve({
       location,
-      tus: { uploadLimit: 'min-size=0', serve: (...call) => serve(...call) },
+      tus: { uploadLimit: 'min-size=0', serve: serveStub, concatenations },
     })
   }
   const logs: LogLine[] = []

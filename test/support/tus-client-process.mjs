@@ -1,11 +1,11 @@
 // One run of the real tus-js-client in a process of its own, so that a test can kill it like a closed browser.
-// Argument: JSON { endpoint, file, urlStore, protocol?, chunkSize?, deferLength?, metadata?, dieAtByte? }. Prints one JSON line per event.
+// Argument: JSON { endpoint, file, urlStore, protocol?, chunkSize?, deferLength?, metadata?, dieAtByte?, parallelUploads? }.
+// Prints one JSON line per event.
 import { createReadStream } from 'node:fs'
 import { DefaultHttpStack, FileUrlStorage, Upload } from 'tus-js-client'
 
-const { endpoint, file, urlStore, protocol, chunkSize, deferLength, metadata, dieAtByte } = JSON.parse(
-  process.argv[2],
-)
+const { endpoint, file, urlStore, protocol, chunkSize, deferLength, metadata, dieAtByte, parallelUploads } =
+  JSON.parse(process.argv[2])
 const say = (event) => process.stdout.write(`${JSON.stringify(event)}\n`)
 
 // A deferred length is for sources whose end is not known: a plain stream, which can't be resumed by another process.
@@ -37,6 +37,7 @@ const upload = new Upload(source, {
   ...(dieAtByte === undefined ? {} : { httpStack: new MortalHttpStack({}) }),
   endpoint,
   protocol: protocol ?? 'tus-v1',
+  parallelUploads: parallelUploads ?? 1,
   chunkSize: chunkSize ?? Infinity,
   uploadLengthDeferred: deferLength === true,
   retryDelays: [0, 100, 200, 400, 800, 1600, 3200],

@@ -13,6 +13,8 @@ export interface ClientRun {
   readonly protocol?: 'tus-v1' | 'ietf-draft-03' | 'ietf-draft-05'
   readonly chunkSize?: number
   readonly deferLength?: boolean
+  /** The file goes in so many partial uploads at once, which a final one puts together. */
+  readonly parallelUploads?: number
   readonly metadata?: Readonly<Record<string, string>>
   /** The process kills itself (-9) when it has sent so much of the file. */
   readonly dieAtByte?: number

@@ -76,6 +76,7 @@ export async function startTusServer(options: TusTestOptions = {}): Promise<TusT
     mode: 'rw',
     maxSizeBytes: undefined,
     expirationMs: undefined,
+    partialRetentionMs: undefined,
     expirationMode: 'absolute',
     bodyIdleTimeoutMs: 5_000,
     rufhInformational: false,
@@ -125,6 +126,7 @@ export async function startTusServer(options: TusTestOptions = {}): Promise<TusT
 }
 
 function sendError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) return void response.destroy()
   const { code, message, status } = toTuskerError(error)
   response.statusCode = status
   response.setHeader('Content-Type', 'application/json')

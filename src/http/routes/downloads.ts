@@ -81,6 +81,7 @@ export function setTusHeaders({ info, stat }: StoredFile, uploadLimit: string, r
   response.set({ 'Upload-Offset': String(stat.sizeBytes), 'Upload-Length': String(stat.sizeBytes) })
   response.set({ 'Upload-Complete': '?1', 'Upload-Limit': uploadLimit })
   if (info.rawMetadata !== undefined) response.set('Upload-Metadata', info.rawMetadata)
+  if (info.concat !== undefined) response.set('Upload-Concat', info.concat.raw)
 }
 
 function setFileHeaders(

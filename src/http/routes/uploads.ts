@@ -70,7 +70,9 @@ function serveFile({ locations, downloads }: UploadRouteOptions): RequestHandler
       await sendFile(file, downloads, request, response, signal)
     } catch (error) {
       // How far an unfinished upload is, anybody may ask with a plain HEAD: tus knows.
-      if (request.method === 'HEAD' && isTuskerError(error, 'ERR_UPLOAD_INCOMPLETE')) return next()
+      const isIncomplete = isTuskerError(error, 'ERR_UPLOAD_INCOMPLETE')
+      if (request.method === 'HEAD' && isIncomplete) return next()
+      if (isIncomplete) tus.concatenations.resumeInBackground(id)
       if (!signal.aborted) throw error
     }
   }

@@ -1,7 +1,7 @@
 import { TuskerError } from '../../core/errors.ts'
 import type { OpenUpload } from '../../core/upload-store.ts'
-import { type Upload, isComplete, lengthOf } from '../../core/upload.ts'
-import type { TusServerOptions } from '../tus-context.ts'
+import { type Upload, isComplete, lengthOf, requireWritable } from '../../core/upload.ts'
+import type { TusContext, TusServerOptions } from '../tus-context.ts'
 import { openUpload, withUploadLock } from '../upload-lock.ts'
 import { sendOutcome } from './outcome.ts'
 import { PAST_END, inconsistentLength, mismatchingOffset } from './problems.ts'
@@ -18,24 +18,26 @@ import { type LengthClaims, agreedLength, isPastEnd } from './upload-lengths.ts'
 import { invalidate, writeContent } from './write-content.ts'
 
 /** Upload append: PATCH on an upload. */
-export async function appendUpload(options: TusServerOptions, exchange: RufhUploadRequest): Promise<void> {
+export async function appendUpload(options: TusContext, exchange: RufhUploadRequest): Promise<void> {
   const { request, response, dialect } = exchange
   setUploadComplete(response, dialect, false)
   response.setHeader('Upload-Limit', creationLimitOf(options, dialect))
   if (options.mode === 'ro') throw new TuskerError('ERR_LOCATION_READ_ONLY')
+  // Not after waiting for the lock of one that is being made.
+  if (options.concatenations.running(exchange.id)) throw new TuskerError('ERR_MODIFY_FINAL')
   requirePartialUpload(exchange)
   const offsetBytes = requireUploadOffset(request)
   const completes = appendCompletes(exchange)
   const claims = { completes, announcedBytes: announcedLengthOf(request), bodyBytes: bodyBytesOf(request) }
   const upload = await withUploadLock(options, exchange, async (lock) => {
     const opened = await openUpload(options, exchange, lock)
-    // Made of others, by tus (CO-11).
-    if (opened.upload.concat?.kind === 'final') throw new TuskerError('ERR_MODIFY_FINAL')
+    requireWritable(opened.upload)
     requireOffset(exchange, opened.upload, offsetBytes)
     if (isComplete(opened.upload)) return replay(opened.upload, claims)
     await declare(options, exchange, opened, claims)
     return await writeContent(options, exchange, opened, completes)
   })
+  if (isComplete(upload)) options.concatenations.finished(upload.id)
   sendOutcome(options, exchange, { upload, completes, unfinishedStatus: dialect.appendStatus })
 }
 

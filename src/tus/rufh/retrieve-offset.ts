@@ -1,11 +1,11 @@
 import { findUpload } from '../head-upload.ts'
-import type { TusServerOptions } from '../tus-context.ts'
+import type { TusContext } from '../tus-context.ts'
 import { refuseStateFields } from './request-fields.ts'
 import { setUploadState } from './response-fields.ts'
 import type { RufhUploadRequest } from './rufh-context.ts'
 
 /** Offset retrieval: HEAD, or GET. A request that is running is asked to let go first, so that the answer is exact. */
-export async function retrieveOffset(options: TusServerOptions, exchange: RufhUploadRequest): Promise<void> {
+export async function retrieveOffset(options: TusContext, exchange: RufhUploadRequest): Promise<void> {
   const { response, dialect } = exchange
   response.setHeader('Cache-Control', 'no-store')
   refuseStateFields(exchange)

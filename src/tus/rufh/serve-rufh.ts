@@ -1,7 +1,7 @@
 import { toTuskerError } from '../../core/errors.ts'
 import type { UploadId } from '../../core/upload-id.ts'
 import { terminateUpload } from '../terminate-upload.ts'
-import type { TusRequest, TusServerOptions } from '../tus-context.ts'
+import type { TusRequest, TusContext } from '../tus-context.ts'
 import { appendUpload } from './append-upload.ts'
 import { createUpload } from './create-upload.ts'
 import type { Dialect } from './dialects.ts'
@@ -10,7 +10,7 @@ import { refuseStateFields } from './request-fields.ts'
 import { retrieveOffset } from './retrieve-offset.ts'
 import type { RufhUploadRequest } from './rufh-context.ts'
 
-type RufhHandler = (options: TusServerOptions, exchange: RufhUploadRequest) => Promise<void>
+type RufhHandler = (options: TusContext, exchange: RufhUploadRequest) => Promise<void>
 
 const UPLOAD_HANDLERS: Readonly<Record<string, RufhHandler>> = {
   HEAD: retrieveOffset,
@@ -21,7 +21,7 @@ const UPLOAD_HANDLERS: Readonly<Record<string, RufhHandler>> = {
 
 /** The handler for a request of the IETF protocol; undefined for a method that it does not have there. */
 export function rufhHandlerOf(
-  options: TusServerOptions,
+  options: TusContext,
   exchange: TusRequest,
   { method, dialect, id }: { method: string; dialect: Dialect; id: UploadId | undefined },
 ): (() => Promise<void>) | undefined {
@@ -34,7 +34,7 @@ export function rufhHandlerOf(
 }
 
 /** Upload cancellation: a request that is running is asked to let go first. */
-async function cancelUpload(options: TusServerOptions, exchange: RufhUploadRequest): Promise<void> {
+async function cancelUpload(options: TusContext, exchange: RufhUploadRequest): Promise<void> {
   refuseStateFields(exchange)
   await terminateUpload(options, exchange)
 }

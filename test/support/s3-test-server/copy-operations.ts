@@ -25,6 +25,9 @@ export const copyObject: Handler = (call) => {
 export const uploadPartCopy: Handler = (call) => {
   const { body } = copySource(call)
   const range = call.headers['x-amz-copy-source-range']
+  // S3 API reference, UploadPartCopy: "You can copy a range only if the source object is greater than 5 MB."
+  if (range !== undefined && body.byteLength <= call.minPartSizeBytes)
+    throw new S3Error('InvalidRequest', 'The source of a range must be larger than the smallest part')
   const { start, end } =
     range === undefined ? { start: 0, end: body.byteLength - 1 } : parseCopyRange(range, body.byteLength)
   const part = storePart(call, body.subarray(start, end + 1))

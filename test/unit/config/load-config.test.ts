@@ -49,6 +49,7 @@ describe('with no variable at all', () => {
       expirationMs: 7 * 24 * 3600 * 1000,
       expirationMode: 'absolute',
       cleanupSchedule: '0 * * * *',
+      partialRetentionMs: 24 * 3600 * 1000,
       lockTimeoutMs: 20_000,
       rufhInformational: false,
     })

@@ -6,9 +6,11 @@ import { TuskerError } from '../../../src/core/errors.ts'
 import type { Locker } from '../../../src/core/ports.ts'
 import { type UploadId, createUploadId } from '../../../src/core/upload-id.ts'
 import type { UploadStore } from '../../../src/core/upload-store.ts'
+
 import { type ExpireUploadsOptions, expireUploads } from '../../../src/lifecycle/expire-uploads.ts'
 import { createMemoryLocker } from '../../../src/locks/memory-locker.ts'
 import { openDriver } from '../../../src/storage/drivers/local/driver.ts'
+import { NO_FINALS } from '../../support/no-finals.ts'
 import { silentLogger } from '../../support/tus-test-server.ts'
 
 const DAY_MS = 86_400_000
@@ -53,6 +55,8 @@ function sweep(days: number, options: Partial<ExpireUploadsOptions> = {}): Promi
     expirationMode: 'absolute',
     clock: () => Date.now() + days * DAY_MS,
     logger: silentLogger,
+    partialRetentionMs: DAY_MS,
+    finals: NO_FINALS,
     signal: new AbortController().signal,
     ...options,
   })

@@ -1,8 +1,22 @@
 import { constants } from 'node:fs'
 import { TuskerError } from '../../../core/errors.ts'
-import type { OpenUpload, UploadBody, WriteBodyOptions } from '../../../core/upload-store.ts'
-import { type Upload, type UploadInfo, requireDeclarable } from '../../../core/upload.ts'
+import {
+  type CallOptions,
+  type ConcatPiece,
+  type OpenUpload,
+  type UploadBody,
+  type WriteBodyOptions,
+  concatLengthBytes,
+} from '../../../core/upload-store.ts'
+import {
+  type Upload,
+  type UploadInfo,
+  isComplete,
+  requireDeclarable,
+  requireWritable,
+} from '../../../core/upload.ts'
 import { type Appended, appendBody } from './append-body.ts'
+import { writeConcatenated } from './concatenation.ts'
 import { renameDurably, withFile } from './durable-file.ts'
 import { translated } from './errors.ts'
 import { appendVerified } from './unverified-bytes.ts'
@@ -23,10 +37,14 @@ export class LocalOpenUpload implements OpenUpload {
   }
 
   get upload(): Upload {
-    return { ...this.#info, offsetBytes: this.#stored.bytes, activeAt: this.#stored.writtenAt }
+    const { bytes, isComplete, writtenAt } = this.#stored
+    // A final upload may be recorded before its length is known: its object tells it.
+    const lengthBytes = isComplete ? bytes : this.#info.lengthBytes
+    return { ...this.#info, lengthBytes, offsetBytes: bytes, activeAt: writtenAt }
   }
 
   async write(body: UploadBody, { verify, ...options }: WriteBodyOptions = {}): Promise<Upload> {
+    requireWritable(this.#info)
     const { offsetBytes } = this.upload
     const { storedBytes, hasSurplus } = await translated(this.#files.directory, async () => {
       if (verify === undefined) return await this.#append(body, options)
@@ -68,6 +86,16 @@ export class LocalOpenUpload implements OpenUpload {
     await translated(this.#files.directory, () => writeRecord(this.#files.record, declared))
     this.#info = declared
     await this.finishIfStored()
+    return this.upload
+  }
+
+  async concatenate(pieces: readonly ConcatPiece[], { signal }: CallOptions = {}): Promise<Upload> {
+    if (isComplete(this.upload)) return this.upload
+    const lengthBytes = concatLengthBytes(this.#info, pieces)
+    const { directory, object, part } = this.#files
+    await writeConcatenated(directory, { part, pieces, signal })
+    await translated(directory, () => renameDurably(part, object))
+    this.#stored = { isComplete: true, bytes: lengthBytes, writtenAt: new Date() }
     return this.upload
   }
 

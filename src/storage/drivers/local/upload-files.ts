@@ -3,7 +3,7 @@ import { lstat, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TuskerError } from '../../../core/errors.ts'
 import type { UploadId } from '../../../core/upload-id.ts'
-import type { UploadInfo } from '../../../core/upload.ts'
+import { type UploadInfo, isFinal } from '../../../core/upload.ts'
 import { syncDirectory, withFile } from './durable-file.ts'
 import { discardUnverified } from './unverified-bytes.ts'
 import { errnoOf, toStorageError } from './errors.ts'
@@ -18,7 +18,12 @@ export interface UploadFiles {
   readonly record: string
   /** There while a body is being written that may turn out wrong: the size that counts until it is verified. */
   readonly unverified: string
+  /** Empty files that tell something of an upload to whoever lists the directory; their date is when it came about. */
+  readonly marks: Readonly<Record<UploadMark, string>>
 }
+
+/** It is to become a piece of another; it became one; it is a final upload that waits for its pieces. */
+export type UploadMark = 'partial' | 'used' | 'pending'
 
 export function uploadFiles(directory: string, id: UploadId): UploadFiles {
   const object = join(directory, id)
@@ -28,6 +33,7 @@ export function uploadFiles(directory: string, id: UploadId): UploadFiles {
     part: `${object}.part`,
     record: `${object}.info`,
     unverified: `${object}.unverified`,
+    marks: { partial: `${object}.partial`, used: `${object}.used`, pending: `${object}.pending` },
   }
 }
 
@@ -43,18 +49,20 @@ export interface StoredBytes {
  * Looks at the disk; the bytes that it tells of are flushed.
  * @throws TuskerError ERR_UPLOAD_GONE if there is no file; ERR_UPLOAD_DAMAGED if its size can't be that of the upload
  */
-export async function findStoredBytes(
-  files: UploadFiles,
-  { id, lengthBytes }: UploadInfo,
-): Promise<StoredBytes> {
+export async function findStoredBytes(files: UploadFiles, info: UploadInfo): Promise<StoredBytes> {
+  const { id, lengthBytes } = info
   const { object, part } = files
   const whole = await findFile(object)
+  // What an attempt left of a final upload says nothing of the next one.
+  if (whole === undefined && isFinal(info)) return { isComplete: false, bytes: 0, writtenAt: info.createdAt }
   if (whole === undefined) await discardUnverified(files)
   const found = whole ?? (await findFlushed(part))
   if (found === undefined) throw new TuskerError('ERR_UPLOAD_GONE', { details: { id } })
   const isComplete = whole !== undefined
   const bytes = found.sizeBytes
-  const isSound = isComplete ? bytes === lengthBytes : bytes <= (lengthBytes ?? Number.MAX_SAFE_INTEGER)
+  // No length is known of a final upload whose pieces were not finished when it was recorded.
+  const wholeBytes = isFinal(info) ? (lengthBytes ?? bytes) : lengthBytes
+  const isSound = isComplete ? bytes === wholeBytes : bytes <= (lengthBytes ?? Number.MAX_SAFE_INTEGER)
   if (!isSound) {
     throw new TuskerError('ERR_UPLOAD_DAMAGED', { details: { id, lengthBytes, bytes, isComplete } })
   }
@@ -91,16 +99,9 @@ export async function findFile(path: string): Promise<FoundFile | undefined> {
 }
 
 /** Removes every file of an upload; a removal that broke off can be repeated. */
-export async function removeFiles({
-  directory,
-  object,
-  part,
-  record,
-  unverified,
-}: UploadFiles): Promise<void> {
-  await rm(object, { force: true })
-  await rm(part, { force: true })
-  await rm(unverified, { force: true })
+export async function removeFiles(files: UploadFiles): Promise<void> {
+  const { directory, object, part, record, unverified, marks } = files
+  for (const path of [object, part, unverified, ...Object.values(marks)]) await rm(path, { force: true })
   await syncDirectory(directory)
   // Last: bytes without a record would never be found again.
   await rm(record, { force: true })

@@ -4,12 +4,14 @@ import { type ObjectKey, parseObjectKey } from '../../../core/object-key.ts'
 import { type UploadId, parseUploadId } from '../../../core/upload-id.ts'
 import type {
   CallOptions,
+  Concatenation,
   OpenUpload,
   StoredUpload,
   TusExtension,
   UploadStore,
 } from '../../../core/upload-store.ts'
-import type { UploadInfo } from '../../../core/upload.ts'
+import { type UploadInfo, isPartial } from '../../../core/upload.ts'
+import { LocalConcatenation, writeMark } from './concatenation.ts'
 import { withFile } from './durable-file.ts'
 import { requireDirectory, toStorageError, translated } from './errors.ts'
 import { LocalOpenUpload } from './open-upload.ts'
@@ -30,11 +32,15 @@ export class LocalUploadStore implements UploadStore {
     'termination',
     'expiration',
     'checksum',
+    'concatenation',
+    'concatenation-unfinished',
   ]
+  readonly concatenation: Concatenation
   readonly #directory: string
 
   constructor(directory: string) {
     this.#directory = directory
+    this.concatenation = new LocalConcatenation(directory)
   }
 
   async begin(info: UploadInfo): Promise<OpenUpload> {
@@ -42,6 +48,7 @@ export class LocalUploadStore implements UploadStore {
     await translated(this.#directory, async () => {
       await createPart(files, info.id)
       try {
+        if (isPartial(info)) await writeMark(files, 'partial')
         await writeRecord(files.record, info)
       } catch (error) {
         // What comes first is the fault to tell of; an empty file without a record is no upload.
@@ -86,10 +93,20 @@ export class LocalUploadStore implements UploadStore {
 
   /** Undefined if it was removed while the directory was read. */
   async #listed(id: UploadId): Promise<StoredUpload | undefined> {
-    const { record, object } = uploadFiles(this.#directory, id)
+    const { record, object, marks } = uploadFiles(this.#directory, id)
     const found = await findFile(record)
     if (found === undefined) return undefined
-    return { id, recordedAt: found.modifiedAt, isComplete: (await findFile(object)) !== undefined }
+    const finished = await findFile(object)
+    const isPartial = (await findFile(marks.partial)) !== undefined
+    const usedAt = isPartial ? (await findFile(marks.used))?.modifiedAt : undefined
+    const isPending = !isPartial && (await findFile(marks.pending)) !== undefined
+    return {
+      id,
+      recordedAt: found.modifiedAt,
+      isComplete: finished !== undefined,
+      ...(isPartial && { partial: { finishedAt: finished?.modifiedAt, usedAt } }),
+      ...(isPending && { isPending }),
+    }
   }
 
   objectKey(id: UploadId): ObjectKey {

@@ -48,35 +48,45 @@ export async function copyObject(
   await bucket.call('CopyObject', from, (client, call) => client.send(command, call), options)
 }
 
-interface PartCopy {
+interface ObjectCopy {
   readonly from: string
   readonly multipart: MultipartUpload
   readonly sizeBytes: number
 }
 
+export interface PartCopy {
+  readonly partNumber: number
+  readonly from: string
+  /** Both included; the whole object if undefined: AWS copies ranges only of objects of more than 5 MB. */
+  readonly range?: { readonly start: number; readonly end: number } | undefined
+  readonly sizeBytes: number
+}
+
 async function copyInParts(
   bucket: S3Bucket,
-  copy: PartCopy,
+  { from, multipart, sizeBytes }: ObjectCopy,
   { copyPartBytes }: CopyLimits,
   options: CallOptions,
 ): Promise<void> {
   const parts: StoredPart[] = []
   try {
-    for (let start = 0; start < copy.sizeBytes; start += copyPartBytes) {
-      const end = Math.min(start + copyPartBytes, copy.sizeBytes) - 1
-      parts.push(await copyPart(bucket, copy, { partNumber: parts.length + 1, start, end }, options))
+    for (let start = 0; start < sizeBytes; start += copyPartBytes) {
+      const end = Math.min(start + copyPartBytes, sizeBytes) - 1
+      const part = { partNumber: parts.length + 1, from, range: { start, end }, sizeBytes: end - start + 1 }
+      parts.push(await copyPart(bucket, multipart, part, options))
     }
-    await completeMultipartUpload(bucket, copy.multipart, parts, options)
+    await completeMultipartUpload(bucket, multipart, parts, options)
   } catch (error) {
-    await abortMultipartUpload(bucket, copy.multipart).catch(() => undefined)
+    await abortMultipartUpload(bucket, multipart).catch(() => undefined)
     throw error
   }
 }
 
-async function copyPart(
+/** Makes a part of an object in the same bucket, or of a range of it. @throws TuskerError ERR_OBJECT_NOT_FOUND */
+export async function copyPart(
   bucket: S3Bucket,
-  { from, multipart }: PartCopy,
-  { partNumber, start, end }: { readonly partNumber: number; readonly start: number; readonly end: number },
+  multipart: MultipartUpload,
+  { partNumber, from, range, sizeBytes }: PartCopy,
   options: CallOptions,
 ): Promise<StoredPart> {
   const command = new UploadPartCopyCommand({
@@ -85,7 +95,7 @@ async function copyPart(
     UploadId: multipart.uploadId,
     PartNumber: partNumber,
     CopySource: copySource(bucket, from),
-    CopySourceRange: `bytes=${start}-${end}`,
+    ...(range && { CopySourceRange: `bytes=${range.start}-${range.end}` }),
   })
   const output = await bucket.call(
     'UploadPartCopy',
@@ -93,7 +103,7 @@ async function copyPart(
     (client, call) => client.send(command, call),
     options,
   )
-  return { partNumber, sizeBytes: end - start + 1, etag: etagOf(output) }
+  return { partNumber, sizeBytes, etag: etagOf(output) }
 }
 
 function etagOf({ CopyPartResult }: UploadPartCopyCommandOutput): string {

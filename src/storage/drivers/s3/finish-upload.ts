@@ -45,7 +45,7 @@ export async function finishUpload(
     if (multipart) await abortMultipartUpload(bucket, multipart, options)
   } else {
     const parts = [...progress.parts, ...(await lastPart(bucket, multipart, state, last, options))]
-    await complete(bucket, multipart, parts, options)
+    await completeChecked(bucket, multipart, parts, options)
   }
   await clearTail(bucket, id, progress.tailObjects, options)
   return { record, isRecorded: true, progress: { ...COMPLETE, storedAtMs: Date.now() } }
@@ -93,7 +93,7 @@ async function lastPart(
  * Completes, then looks at the object: an error can hide a success (the answer got lost, and the next try says
  * NoSuchUpload), and only the object's size proves one.
  */
-async function complete(
+export async function completeChecked(
   bucket: S3Bucket,
   multipart: MultipartUpload,
   parts: readonly StoredPart[],

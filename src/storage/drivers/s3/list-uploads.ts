@@ -1,10 +1,12 @@
-import { parseUploadId } from '../../../core/upload-id.ts'
+import { type UploadId, parseUploadId } from '../../../core/upload-id.ts'
 import type { CallOptions, StoredUpload } from '../../../core/upload-store.ts'
 import type { S3Bucket } from './bucket.ts'
 import { type ListedObject, listObjects } from './object-calls.ts'
 
-/** Of everything that an upload can have: its object, its record, its tail. */
-const UPLOAD_KEY = /^([0-9a-f]{32})(|\.info|\.part(?:\.\d+)?)$/
+/** Of everything that an upload can have: its object, its record, its tail, its marks. */
+const UPLOAD_KEY = /^([0-9a-f]{32})(|\.info|\.part(?:\.\d+)?|\.partial|\.used|\.pending)$/
+
+const TAIL_SUFFIX = /^\.part(?:\.\d+)?$/
 
 interface UploadObjects {
   readonly id: string
@@ -16,11 +18,27 @@ interface UploadObjects {
 export async function* listUploads(bucket: S3Bucket, options: CallOptions): AsyncIterable<StoredUpload> {
   for await (const { id, bySuffix } of groupByUpload(listObjects(bucket, '', options))) {
     const uploadId = parseUploadId(id)
-    const record = bySuffix.get('.info') ?? bySuffix.get('')
-    if (uploadId === undefined || record === undefined) continue
-    const hasTail = [...bySuffix.keys()].some((suffix) => suffix.startsWith('.part'))
-    const isComplete = bySuffix.has('') && !hasTail
-    yield { id: uploadId, recordedAt: record.modifiedAt, isComplete }
+    const listed = uploadId && describe(uploadId, bySuffix)
+    if (listed) yield listed
+  }
+}
+
+/** Undefined for bytes without a record; a mark without one is left of an upload that was never recorded, to be removed. */
+function describe(id: UploadId, bySuffix: ReadonlyMap<string, ListedObject>): StoredUpload | undefined {
+  const record = bySuffix.get('.info') ?? bySuffix.get('') ?? bySuffix.get('.partial')
+  if (record === undefined) return undefined
+  const object = bySuffix.get('')
+  const hasTail = [...bySuffix.keys()].some((suffix) => TAIL_SUFFIX.test(suffix))
+  const partial = bySuffix.has('.partial') && {
+    finishedAt: object?.modifiedAt,
+    usedAt: bySuffix.get('.used')?.modifiedAt,
+  }
+  return {
+    id,
+    recordedAt: record.modifiedAt,
+    isComplete: object !== undefined && !hasTail,
+    ...(partial && { partial }),
+    ...(bySuffix.has('.pending') && { isPending: true }),
   }
 }
 

@@ -57,6 +57,28 @@ export async function fetchObject(
   return fetched
 }
 
+/**
+ * Passes the bytes of a range on as they arrive, all within the deadline of the call.
+ * @throws TuskerError ERR_OBJECT_NOT_FOUND; ERR_STORAGE_UNAVAILABLE if it breaks off: some bytes were passed on then
+ */
+export async function fetchRange(
+  bucket: S3Bucket,
+  key: string,
+  range: ByteRange,
+  take: (chunk: Uint8Array) => Promise<void>,
+  { signal }: CallOptions = {},
+): Promise<void> {
+  await bucket.call(
+    'GetObject',
+    key,
+    async (client, options) => {
+      const { Body } = await client.send(getObjectCommand(bucket, key, range), options)
+      for await (const chunk of Body as Readable) await take(chunk as Uint8Array)
+    },
+    { signal },
+  )
+}
+
 async function getObject(
   bucket: S3Bucket,
   key: string,

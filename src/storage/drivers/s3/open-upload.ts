@@ -1,7 +1,14 @@
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
-import type { CallOptions, OpenUpload, UploadBody, WriteBodyOptions } from '../../../core/upload-store.ts'
-import { type Upload, requireDeclarable } from '../../../core/upload.ts'
+import type {
+  CallOptions,
+  ConcatPiece,
+  OpenUpload,
+  UploadBody,
+  WriteBodyOptions,
+} from '../../../core/upload-store.ts'
+import { type Upload, isComplete, requireDeclarable, requireWritable } from '../../../core/upload.ts'
 import { payloadOf } from '../../buffers/payload.ts'
+import { concatenate } from './concatenate.ts'
 import { finishUpload } from './finish-upload.ts'
 import { LimitedBody } from './limited-body.ts'
 import { maxLengthBytes } from './part-plan.ts'
@@ -29,6 +36,7 @@ export class S3OpenUpload implements OpenUpload {
   }
 
   async write(body: UploadBody, { verify, ...options }: WriteBodyOptions = {}): Promise<Upload> {
+    requireWritable(this.upload)
     const { lengthBytes = this.#maxLengthBytes(), offsetBytes } = this.upload
     const limited = new LimitedBody(body, lengthBytes - offsetBytes)
     const requireAllFits = async (): Promise<void> => {
@@ -76,6 +84,11 @@ export class S3OpenUpload implements OpenUpload {
         )
       })
     }
+    return this.upload
+  }
+
+  async concatenate(pieces: readonly ConcatPiece[], options: CallOptions = {}): Promise<Upload> {
+    if (!isComplete(this.upload)) this.#state = await concatenate(this.#context, this.#state, pieces, options)
     return this.upload
   }
 

@@ -40,6 +40,11 @@ export function partSizeAt(position: PartPosition, options: PartPlanOptions): nu
   return Math.min(Math.max(planned, neededSize(position, options)), MAX_PART_BYTES)
 }
 
+/** The least that a part may have, but for the last; a location with smaller parts (in a test) has a store that takes them. */
+export function minPartBytes(partSizeBytes: number): number {
+  return Math.min(MIN_PART_BYTES, partSizeBytes)
+}
+
 /** The largest upload that fits into 10,000 parts: less than S3 can hold only if they must be equal from the first on. */
 export function maxLengthBytes({
   partSizeBytes,

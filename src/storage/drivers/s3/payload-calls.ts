@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { CallOptions } from '../../../core/upload-store.ts'
 import { type Payload, payloadOf } from '../../buffers/payload.ts'
 import type { S3Bucket } from './bucket.ts'
@@ -36,18 +37,22 @@ export interface NumberedPart {
   readonly partNumber: number
   readonly payload: Payload
   readonly running?: RunningChecksum | undefined
+  /** Whether to send the digest that every store knows, where the multipart upload has no checksums. */
+  readonly withMd5?: boolean
 }
 
 /** Stores one part; sending a number again replaces what was there. */
 export async function uploadPart(
   bucket: S3Bucket,
   { key, uploadId, checksumAlgorithm }: MultipartUpload,
-  { partNumber, payload, running }: NumberedPart,
+  { partNumber, payload, running, withMd5 = false }: NumberedPart,
   options: CallOptions = {},
 ): Promise<StoredPart> {
   const checksum = await checksumOf(checksumAlgorithm, payload, running)
   const query = { partNumber: String(partNumber), uploadId }
-  const { headers } = await bucket.put('UploadPart', { key, query, payload, checksum }, options)
+  const md5 = withMd5 ? { 'content-md5': await md5Of(payload) } : {}
+  const request = { key, query, payload, checksum, headers: md5 }
+  const { headers } = await bucket.put('UploadPart', request, options)
   const etag = headers['etag']
   return {
     partNumber,
@@ -55,6 +60,12 @@ export async function uploadPart(
     etag: required(typeof etag === 'string' ? etag : undefined, 'ETag'),
     checksum: checksum?.value,
   }
+}
+
+async function md5Of(payload: Payload): Promise<string> {
+  const hash = createHash('md5')
+  for await (const chunk of payload.chunks()) hash.update(chunk)
+  return hash.digest('base64')
 }
 
 function creationHeaders({ creationHeaders: set }: S3Bucket): Record<string, string> {

@@ -1,8 +1,10 @@
 import { isTuskerError } from '../../../core/errors.ts'
 import type { CallOptions } from '../../../core/upload-store.ts'
+import { isFinal } from '../../../core/upload.ts'
 import type { S3Bucket } from './bucket.ts'
 import { objectContentType } from './content-type.ts'
 import { type MultipartUpload, abortMultipartUpload, createMultipartUpload } from './multipart-calls.ts'
+import { minPartBytes } from './part-plan.ts'
 import { type UploadRecord, readRecord, writeRecord } from './upload-record.ts'
 import type { UploadContext, UploadState } from './upload-state.ts'
 
@@ -18,7 +20,9 @@ export async function recordUpload(
   if (state.isRecorded) return state
   const { record } = state
   const { lengthBytes } = record.info
-  const needsParts = lengthBytes === undefined || lengthBytes > partSizeBytes
+  // A final upload is copied, but for what is too small for a part.
+  const wholeBytes = isFinal(record.info) ? minPartBytes(partSizeBytes) : partSizeBytes
+  const needsParts = lengthBytes === undefined || lengthBytes > wholeBytes
   if (needsParts) return { ...state, record: await startMultipart(bucket, record, options), isRecorded: true }
   await writeRecord(bucket, record, options)
   return { ...state, isRecorded: true }
@@ -35,7 +39,8 @@ export async function startMultipart(
   const contentType = objectContentType(record.info.metadata)
   const multipart = await createMultipartUpload(bucket, record.info.id, {
     contentType,
-    withChecksums: true,
+    // Not every server gives back the checksum of a part that it copied, which Complete would have to repeat.
+    withChecksums: !isFinal(record.info),
     ...options,
   })
   const { uploadId: multipartId, checksumAlgorithm } = multipart

@@ -1,5 +1,6 @@
 import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import type { CallOptions } from '../../../core/upload-store.ts'
+import { isFinal } from '../../../core/upload.ts'
 import type { S3Bucket } from './bucket.ts'
 import { listParts } from './list-parts.ts'
 import type { StoredPart } from './multipart-calls.ts'
@@ -53,6 +54,7 @@ export async function findProgress(
   options: CallOptions = {},
 ): Promise<UploadProgress> {
   const { id } = record.info
+  if (isFinal(record.info)) return await findFinal(bucket, record, options)
   const [listed, first] = await Promise.all([
     findParts(bucket, record, options),
     findFirstPiece(bucket, id, options),
@@ -77,6 +79,20 @@ function lastStoredAtMs(
   return stored.reduce((last: number | undefined, { storedAtMs } = {}) => {
     return storedAtMs === undefined || storedAtMs < (last ?? 0) ? last : storedAtMs
   }, undefined)
+}
+
+/**
+ * A final upload has its object or nothing: what an attempt left of parts says nothing of the next one. No length is
+ * known of one whose pieces were not finished when it was recorded.
+ */
+async function findFinal(
+  bucket: S3Bucket,
+  { info }: UploadRecord,
+  options: CallOptions,
+): Promise<UploadProgress> {
+  const objectBytes = (await findObject(bucket, info.id, options))?.sizeBytes
+  const isComplete = objectBytes !== undefined && objectBytes === (info.lengthBytes ?? objectBytes)
+  return isComplete ? { ...COMPLETE, objectBytes } : NO_PROGRESS
 }
 
 /** The parts in the store; none for an upload that has no multipart upload yet; undefined if the store knows none. */

@@ -1,22 +1,24 @@
 import type { Readable } from 'node:stream'
 import { S3Store } from '@tus/s3-store'
 import { Upload as TusUpload } from '@tus/utils'
-import { TuskerError } from '../../../core/errors.ts'
+import { TuskerError, isTuskerError } from '../../../core/errors.ts'
 import { type ObjectKey, parseObjectKey } from '../../../core/object-key.ts'
 import { type UploadId, parseUploadId } from '../../../core/upload-id.ts'
 import type {
   BeginOptions,
   CallOptions,
+  Concatenation,
   OpenOptions,
   OpenUpload,
   StoredUpload,
   TusExtension,
   UploadStore,
 } from '../../../core/upload-store.ts'
-import type { Upload, UploadInfo } from '../../../core/upload.ts'
+import { type Upload, type UploadInfo, isFinal, isPartial } from '../../../core/upload.ts'
 import type { BufferSpace } from '../../buffers/part-buffer.ts'
 import { S3Bucket } from './bucket.ts'
 import { clientConfig, createAgents } from './client.ts'
+import { S3Concatenation } from './concatenation.ts'
 import { listUploads } from './list-uploads.ts'
 import { abortMultipartUpload } from './multipart-calls.ts'
 import { readObject } from './object-calls.ts'
@@ -27,7 +29,8 @@ import { RememberedUploads } from './remembered-uploads.ts'
 import { removeUpload } from './remove-upload.ts'
 import { recordUpload } from './start-multipart.ts'
 import { COMPLETE, NO_PROGRESS, type UploadProgress, findProgress } from './upload-progress.ts'
-import { type UploadRecord, findRecord, recordOf } from './upload-record.ts'
+import { deleteMarks, putMark } from './upload-marks.ts'
+import { type FoundRecord, type UploadRecord, findRecord, recordOf } from './upload-record.ts'
 import type { UploadContext, UploadState } from './upload-state.ts'
 import { clearTail } from './upload-tail.ts'
 
@@ -47,8 +50,11 @@ export class S3UploadStore extends S3Store implements UploadStore {
     'termination',
     'expiration',
     'checksum',
+    'concatenation',
+    'concatenation-unfinished',
   ]
   readonly s3: S3Bucket
+  readonly concatenation: Concatenation
   readonly #context: UploadContext
 
   constructor(options: S3Options, space: BufferSpace) {
@@ -62,6 +68,7 @@ export class S3UploadStore extends S3Store implements UploadStore {
       s3ClientConfig: { bucket: options.bucket, ...clientConfig(options, agents) },
     })
     this.s3 = new S3Bucket({ client: this.client, agents, space }, options)
+    this.concatenation = new S3Concatenation(this.s3)
     this.#context = {
       bucket: this.s3,
       partSizeBytes: this.preferredPartSize,
@@ -78,6 +85,8 @@ export class S3UploadStore extends S3Store implements UploadStore {
     const { lengthBytes } = info
     if (lengthBytes !== undefined && lengthBytes > MAX_UPLOAD_BYTES)
       throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
+    // Before the record: a partial upload without its mark would be kept for ever, once it is finished.
+    if (isPartial(info)) await putMark(this.s3, info.id, 'partial', options)
     const state: UploadState = { record: recordOf(info), isRecorded: false, progress: NO_PROGRESS }
     if (lengthBytes === 0) {
       const begun = new S3OpenUpload(this.#context, state)
@@ -85,7 +94,7 @@ export class S3UploadStore extends S3Store implements UploadStore {
       return begun
     }
     const begun = bodyFollows ? state : await recordUpload(this.#context, state, options)
-    if (begun.isRecorded) this.#context.remembered.keep(begun)
+    if (begun.isRecorded && !isFinal(info)) this.#context.remembered.keep(begun)
     return new S3OpenUpload(this.#context, begun)
   }
 
@@ -132,8 +141,18 @@ export class S3UploadStore extends S3Store implements UploadStore {
 
   override async remove(id: string, options: CallOptions = {}): Promise<void> {
     this.#context.remembered.forget(knownId(id))
-    const { record } = await findRecord(this.s3, knownId(id), options)
+    const { record } = await this.#findToRemove(knownId(id), options)
     await removeUpload(this.s3, record, options)
+  }
+
+  /** Marks without a record are all that is left of an upload that was never recorded. */
+  async #findToRemove(id: UploadId, options: CallOptions): Promise<FoundRecord> {
+    try {
+      return await findRecord(this.s3, id, options)
+    } catch (error) {
+      if (isTuskerError(error, 'ERR_UPLOAD_NOT_FOUND')) await deleteMarks(this.s3, id, undefined, options)
+      throw error
+    }
   }
 
   list(options: CallOptions = {}): AsyncIterable<StoredUpload> {
