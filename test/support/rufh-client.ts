@@ -115,7 +115,7 @@ export class RufhClient {
 
   /** A bare connection that has sent the head of a request. */
   async raw(method: string, path: string, headers: Headers): Promise<RawRequest> {
-    return await RawRequest.open({
+    return await RawRequest.openBare({
       port: this.#port,
       method,
       path,

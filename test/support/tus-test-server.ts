@@ -115,8 +115,7 @@ export async function startTusServer(options: TusTestOptions = {}): Promise<TusT
     head: (path) => send('HEAD', path),
     patch: (path, offset, body, headers) =>
       send('PATCH', path, { 'Content-Type': OCTET_STREAM, 'Upload-Offset': `${offset}`, ...headers }, body),
-    raw: (method, path, headers) =>
-      RawRequest.open({ port, method, path, headers: { 'Tus-Resumable': '1.0.0', ...headers } }),
+    raw: (method, path, headers) => RawRequest.open({ port, method, path, headers }),
     close: async () => {
       server.closeAllConnections()
       server.close()
@@ -184,7 +183,12 @@ export class RawRequest {
     socket.on('error', () => undefined)
   }
 
-  static async open({ port, method, path, headers }: RequestHead): Promise<RawRequest> {
+  static async open(head: RequestHead): Promise<RawRequest> {
+    return await RawRequest.openBare({ ...head, headers: { 'Tus-Resumable': '1.0.0', ...head.headers } })
+  }
+
+  /** Of no protocol, unless its headers say one. */
+  static async openBare({ port, method, path, headers }: RequestHead): Promise<RawRequest> {
     const socket = connect(port, '127.0.0.1')
     await once(socket, 'connect')
     const lines = Object.entries({ Host: 'localhost', ...headers })
