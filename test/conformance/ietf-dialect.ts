@@ -12,7 +12,7 @@ interface Dialect {
   readonly appendsAreMarked: boolean
 }
 
-export function dialectOf(interop: number): Dialect {
+function dialectOf(interop: number): Dialect {
   return {
     completeHeader: interop === 3 ? 'Upload-Incomplete' : 'Upload-Complete',
     partialType: interop >= 6 ? 'application/partial-upload' : undefined,
@@ -107,7 +107,7 @@ const LIMITS = /^[a-z*][a-z0-9_.*-]*=-?\d{1,15}(?:\s*,\s*[a-z*][a-z0-9_.*-]*=-?\
 /** @throws NotOffered where the dialect has no limits; Unmet if they are missing or no dictionary */
 export function readLimits({ dialect, server }: IetfClient, answer: Answer): ReadonlyMap<string, number> {
   if (!dialect.hasLimits) server.need('ietf limits')
-  requireHeader(answer, 'Upload-Limit', LIMITS)
+  requireHeader(answer, 'Upload-Limit', LIMITS, 'limits such as max-size=1000')
   const pairs = (answer.header('Upload-Limit') ?? '').split(',').map((pair) => pair.trim().split('='))
   return new Map(pairs.map(([key = '', value]) => [key, Number(value)]))
 }

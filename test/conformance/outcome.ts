@@ -62,12 +62,17 @@ export function requireRefused(answer: Answer): void {
   requireThat(isRefused, `${answer.method}: 4xx`, `${answer.method}: ${answer.status}`)
 }
 
-/** `value` undefined: the header must not be there. */
-export function requireHeader(answer: Answer, name: string, value: string | RegExp | undefined): void {
+/** `value` undefined: the header must not be there. `meaning` says what a pattern stands for. */
+export function requireHeader(
+  answer: Answer,
+  name: string,
+  value: string | RegExp | undefined,
+  meaning = String(value),
+): void {
   const found = answer.header(name)
   const isSo = value instanceof RegExp ? found !== undefined && value.test(found) : found === value
   const where = `in the ${answer.status} to ${answer.method}`
-  const expected = value === undefined ? `no ${name} ${where}` : `${name}: ${String(value)} ${where}`
+  const expected = value === undefined ? `no ${name} ${where}` : `${name}: ${meaning} ${where}`
   requireThat(isSo, expected, found === undefined ? `no ${name}` : `${name}: ${found}`)
 }
 

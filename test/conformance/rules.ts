@@ -16,6 +16,7 @@ import { IETF_CREATION } from './rules/ietf-creation.ts'
 import { IETF_INTERIM } from './rules/ietf-interim.ts'
 import { IETF_OFFSET } from './rules/ietf-offset.ts'
 import { TERMINATION } from './rules/termination.ts'
+import { UNSEEN } from './rules/unseen.ts'
 
 const GROUPS = ['C', 'CR', 'CW', 'EX', 'CH', 'TE', 'CO', 'K', 'R']
 const LEVELS = 'MSOD'
@@ -44,6 +45,13 @@ export const IETF_RULES: readonly Rule[] = inOrder([
   ...IETF_APPEND,
   ...IETF_INTERIM,
 ])
+
+/** Every rule, those too that can't be seen from outside. */
+export function rulesOf({ ietf }: { readonly ietf: boolean }): readonly Rule[] {
+  return inOrder([...TUS_RULES, ...IETF_RULES, ...UNSEEN]).filter(
+    ({ rule }) => ietf || !rule.startsWith('R-'),
+  )
+}
 
 function inOrder(rules: readonly Rule[]): readonly Rule[] {
   return rules.toSorted(

@@ -1,7 +1,7 @@
 import { parseArguments } from './arguments.ts'
 import { NoAnswer } from './http-exchange.ts'
 import { formatReport, hasFailed, summarize } from './report.ts'
-import { IETF_RULES, TUS_RULES } from './rules.ts'
+import { rulesOf } from './rules.ts'
 import { type RuleReport, runRules } from './run-rules.ts'
 import { TestedServer } from './tested-server.ts'
 
@@ -13,7 +13,7 @@ const server = await TestedServer.discover(options).catch((error: unknown) => {
   process.exit(2)
 })
 
-const rules = [...TUS_RULES, ...(ietf ? IETF_RULES : [])].filter(({ rule }) => isWanted(rule))
+const rules = rulesOf({ ietf }).filter(({ rule }) => isWanted(rule))
 const reports: RuleReport[] = []
 for await (const report of runRules(server, rules)) {
   reports.push(report)

@@ -47,7 +47,7 @@ export const CORE_VERSIONS: readonly Rule[] = [
         await server.patch(unknown, 0, 'x'),
         await server.send('PUT', url),
       ]
-      for (const answer of answers) requireHeader(answer, 'Tus-Resumable', /./)
+      for (const answer of answers) requireHeader(answer, 'Tus-Resumable', /./, '(any)')
     },
   },
   {
@@ -68,7 +68,6 @@ export const CORE_VERSIONS: readonly Rule[] = [
       const url = await server.create()
       requireStatus(await server.patch(url, 0, 'hello', OTHER_VERSION), 412)
       await server.requireOffset(url, 0)
-      requireStatus(await server.head(url, OTHER_VERSION), 412)
       const refused = await server.post({ 'Upload-Length': '10', ...OTHER_VERSION })
       requireStatus(refused, 412)
       requireHeader(refused, 'Location', undefined)
@@ -80,10 +79,16 @@ export const CORE_VERSIONS: readonly Rule[] = [
   {
     rule: 'C-07',
     level: 'M',
+    sentence: 'HEAD with a version that is not supported is 412 too',
+    check: async (server) => requireStatus(await server.head(await server.create(), OTHER_VERSION), 412),
+  },
+  {
+    rule: 'C-07',
+    level: 'M',
     sentence: 'the answer to a version that is not supported has Tus-Version',
     check: async (server) => {
       const url = await server.create()
-      requireHeader(await server.patch(url, 0, 'hello', OTHER_VERSION), 'Tus-Version', /\b1\.0\.0\b/)
+      requireHeader(await server.patch(url, 0, 'hello', OTHER_VERSION), 'Tus-Version', /\b1\.0\.0\b/, '1.0.0')
     },
   },
   {
@@ -122,23 +127,31 @@ export const CORE_VERSIONS: readonly Rule[] = [
     sentence: 'Tus-Max-Size is a whole number',
     check: async (server) => {
       server.need('Tus-Max-Size')
-      requireHeader(await server.send('OPTIONS', server.url), 'Tus-Max-Size', /^\d+$/)
+      requireHeader(await server.send('OPTIONS', server.url), 'Tus-Max-Size', /^\d+$/, 'a whole number')
     },
   },
   {
     rule: 'C-10',
     level: 'M',
-    sentence: 'X-HTTP-Method-Override is the method, whatever the request line says',
+    sentence: 'POST with X-HTTP-Method-Override: PATCH is a PATCH',
     check: async (server) => {
       const url = await server.create()
       const patch = { 'X-HTTP-Method-Override': 'PATCH', 'Upload-Offset': '0', 'Content-Type': OCTET_STREAM }
       const patched = await server.send('POST', url, patch, 'hello')
       requireStatus(patched, 204)
       requireHeader(patched, 'Upload-Offset', '5')
-      const headed = await server.patch(url, 5, '', { 'X-HTTP-Method-Override': 'HEAD' })
+    },
+  },
+  {
+    rule: 'C-10',
+    level: 'M',
+    sentence: 'any other method is overridden as well: PATCH with X-HTTP-Method-Override: HEAD is a HEAD',
+    check: async (server) => {
+      const url = await server.create()
+      const headed = await server.patch(url, 0, 'hello', { 'X-HTTP-Method-Override': 'HEAD' })
       requireStatus(headed, 200, 204)
       requireHeader(headed, 'Upload-Length', '10')
-      await server.requireOffset(url, 5)
+      await server.requireOffset(url, 0)
     },
   },
   {
@@ -159,7 +172,7 @@ export const CORE_VERSIONS: readonly Rule[] = [
     check: async (server) => {
       const answer = await server.send('OPTIONS', server.url)
       requireStatus(answer, 200, 204)
-      requireHeader(answer, 'Tus-Version', /./)
+      requireHeader(answer, 'Tus-Version', /./, '(any)')
     },
   },
   {

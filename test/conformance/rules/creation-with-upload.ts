@@ -62,6 +62,19 @@ export const CREATION_WITH_UPLOAD: readonly Rule[] = [
   {
     rule: 'CW-03',
     level: 'D',
+    sentence: 'an upload of unknown length may begin with its first bytes',
+    check: async (server) => {
+      server.need('creation-defer-length')
+      const unknown = { 'Upload-Length': undefined, 'Upload-Defer-Length': '1' }
+      const answer = await createWith(server, 'hello', unknown)
+      requireStatus(answer, 201)
+      requireHeader(answer, 'Upload-Offset', '5')
+      requireHeader(await server.head(server.locationOf(answer)), 'Upload-Defer-Length', '1')
+    },
+  },
+  {
+    rule: 'CW-03',
+    level: 'D',
     sentence: 'a body longer than the upload is 413 before anything is created',
     check: async (server) => {
       const answer = await createWith(server, 'x'.repeat(11))

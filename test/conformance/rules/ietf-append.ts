@@ -25,8 +25,19 @@ export const IETF_APPEND: readonly Rule[] = [
       const client = new IetfClient(server)
       const url = await client.begin()
       await client.append(url, 0, { body: 'hello', complete: true })
-      requireRefused(await client.append(url, 5, { body: 'x', complete: false }))
+      await client.append(url, 5, { body: 'x', complete: false })
       await client.requireOffset(url, 5)
+    },
+  },
+  {
+    rule: 'R-06',
+    level: 'D',
+    sentence: 'an append of bytes to a complete upload is refused',
+    check: async (server) => {
+      const client = new IetfClient(server)
+      const url = await client.begin()
+      await client.append(url, 0, { body: 'hello', complete: true })
+      requireRefused(await client.append(url, 5, { body: 'x', complete: false }))
     },
   },
   {

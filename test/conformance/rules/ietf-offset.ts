@@ -88,7 +88,7 @@ export const IETF_OFFSET: readonly Rule[] = [
     sentence: 'HEAD has Cache-Control: no-store',
     check: async (server) => {
       const client = new IetfClient(server)
-      requireHeader(await client.head(await client.begin()), 'Cache-Control', /\bno-store\b/)
+      requireHeader(await client.head(await client.begin()), 'Cache-Control', /\bno-store\b/, 'no-store')
     },
   },
   {
