@@ -12,11 +12,16 @@ export type Outcome =
 
 export type RuleReport = Pick<Rule, 'rule' | 'level' | 'sentence'> & Outcome
 
-/** Holds a server against rules, one after the other. */
+/**
+ * Holds a server against rules, one after the other.
+ * @throws NoAnswer if the server is gone, so that not every rule after that one looks broken
+ */
 export async function* runRules(server: TestedServer, rules: readonly Rule[]): AsyncIterable<RuleReport> {
   for (const rule of rules) {
     const { rule: number, level, sentence } = rule
-    yield { rule: number, level, sentence, ...(await runRule(server, rule)) }
+    const outcome = await runRule(server, rule)
+    yield { rule: number, level, sentence, ...outcome }
+    if ('expected' in outcome) await server.send('OPTIONS', server.url)
   }
 }
 

@@ -108,6 +108,18 @@ describe('npm run conformance', () => {
     expect(output).not.toContain('s3cret')
   })
 
+  test('says that a server is gone, instead of calling every rule broken', async () => {
+    const url = await serve((request, response) => {
+      if (request.method === 'PATCH') request.socket.destroy()
+      else bad(request, response)
+      if (request.method === 'PATCH') server?.close()
+    })
+    const { code, output } = await run('--url', url, '--only', 'C-19,C-20,C-25')
+    expect(output).toContain('The server is gone')
+    expect(output).not.toContain('C-20')
+    expect(code).toBe(2)
+  })
+
   test.each([
     ['no URL', []],
     ['a URL that is none', ['--url', 'nowhere']],

@@ -15,9 +15,15 @@ const server = await TestedServer.discover(options).catch((error: unknown) => {
 
 const rules = rulesOf({ ietf }).filter(({ rule }) => isWanted(rule))
 const reports: RuleReport[] = []
-for await (const report of runRules(server, rules)) {
-  reports.push(report)
-  if (!asJson) console.log(conceal(formatReport(report, process.stdout.isTTY)))
+try {
+  for await (const report of runRules(server, rules)) {
+    reports.push(report)
+    if (!asJson) console.log(conceal(formatReport(report, process.stdout.isTTY)))
+  }
+} catch (error) {
+  if (!(error instanceof NoAnswer)) throw error
+  console.error(conceal(`The server is gone: ${error.message}`))
+  process.exit(2)
 }
 if (asJson) console.log(conceal(JSON.stringify(reports, undefined, 2)))
 else console.log(`\n${summarize(reports)}`)

@@ -122,7 +122,7 @@ export const CLIENTS: readonly Rule[] = [
   {
     rule: 'K-10',
     level: 'D',
-    sentence: 'tuspy’s checksums: sha1 with every PATCH',
+    sentence: 'sha1 with every PATCH, as tuspy sends it, is verified',
     check: async (server) => {
       server.need('checksum')
       const url = await server.create()

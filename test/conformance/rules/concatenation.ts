@@ -140,7 +140,7 @@ export const CONCATENATION: readonly Rule[] = [
     rule: 'K-05',
     level: 'D',
     sentence:
-      'tus-js-client’s parallel uploads: partial ones without metadata, a final one with absolute URLs',
+      'parallel uploads of tus-js-client work: partial ones without metadata, a final one with absolute URLs',
     check: async (server) => {
       const metadata = { 'Upload-Metadata': 'filename d29ybGQ=' }
       const url = await concatenate(server, await partials(server), metadata)

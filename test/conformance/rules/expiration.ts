@@ -31,7 +31,7 @@ export const EXPIRATION: readonly Rule[] = [
   {
     rule: 'EX-02',
     level: 'D',
-    sentence: 'so has a PATCH that is refused for its offset',
+    sentence: 'a PATCH that is refused for its offset has Upload-Expires too',
     check: async (server) => {
       const answer = await server.patch(await createExpiring(server), 3, 'hello')
       requireStatus(answer, 409)
@@ -41,7 +41,7 @@ export const EXPIRATION: readonly Rule[] = [
   {
     rule: 'EX-02',
     level: 'D',
-    sentence: 'so has HEAD: a client is to see what time is left',
+    sentence: 'HEAD has Upload-Expires too: a client is to see what time is left',
     check: async (server) => {
       requireHeader(await server.head(await createExpiring(server)), 'Upload-Expires', /./, '(any)')
     },

@@ -125,7 +125,7 @@ export const IETF_APPEND: readonly Rule[] = [
       const client = new IetfClient(server)
       for (const headers of [{}, { 'Transfer-Encoding': 'chunked' }]) {
         const url = await client.begin({ 'Upload-Length': '10' })
-        requireRefused(await client.append(url, 0, { body: 'x'.repeat(11), complete: true, headers }))
+        requireRefused(await client.append(url, 0, { body: 'x'.repeat(11), complete: false, headers }))
         requireRefused(await client.append(url, 0, { body: 'hello', complete: false }))
         requireRefused(await client.append(url, 10, { complete: true }))
       }
