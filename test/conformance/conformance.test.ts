@@ -11,6 +11,8 @@ import { TestedServer } from './tested-server.ts'
 const EXTENSIONS: readonly Feature[] = [
   'checksum',
   'checksum-trailer',
+  'concatenation',
+  'concatenation-unfinished',
   'creation',
   'creation-defer-length',
   'creation-with-upload',
@@ -48,6 +50,7 @@ describe.each(E2E_BACKENDS)('Tusker over %s', (_name, openBackend) => {
   test('names what it offers', () => {
     expect(server.offer.extensions.toSorted()).toEqual(EXTENSIONS)
     expect(server.offer.maxSizeBytes).toBe(1024 ** 2)
+    expect(server.offers('ietf')).toBe(CLAIMED.includes('ietf'))
   })
 
   test.for([...TUS_RULES, ...IETF_RULES])('$rule: $sentence', async (rule, { skip }) => {
