@@ -37,6 +37,8 @@ export function createHttpServer(app: RequestListener): HttpServer {
   const connections = trackConnections(server)
   answerUnreadable(server)
   server.on('request', app)
+  // Node would say 100 Continue to everything; who reads the body knows whether it is wanted.
+  server.on('checkContinue', (request, response) => server.emit('request', request, response))
   return { server, connections }
 }
 

@@ -9,6 +9,8 @@ export type BodyOutcome = 'ended' | 'too-long' | 'disconnected' | 'idle' | 'take
 
 export interface RequestBodyOptions {
   readonly idleTimeoutMs: number
+  /** Called once, when the first bytes are wanted: a client may be waiting to hear that. */
+  readonly onWanted?: () => void
 }
 
 /**
@@ -19,15 +21,17 @@ export interface RequestBodyOptions {
 export class RequestBody implements UploadBody {
   readonly #request: IncomingMessage
   readonly #idleTimeoutMs: number
+  readonly #onWanted: () => void
   #limitBytes = Number.POSITIVE_INFINITY
   #outcome: BodyOutcome | undefined
   /** Why it is to end, once what has arrived is passed on. */
   #stopReason: 'taken-over' | 'shutdown' | undefined
   #wake: () => void = () => undefined
 
-  constructor(request: IncomingMessage, { idleTimeoutMs }: RequestBodyOptions) {
+  constructor(request: IncomingMessage, { idleTimeoutMs, onWanted = () => undefined }: RequestBodyOptions) {
     this.#request = request
     this.#idleTimeoutMs = idleTimeoutMs
+    this.#onWanted = onWanted
     // Without a listener a broken connection would be an uncaught error; that it broke shows in the request's state.
     request.on('error', () => undefined)
   }
@@ -50,6 +54,7 @@ export class RequestBody implements UploadBody {
 
   async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     let roomBytes = this.#limitBytes
+    this.#onWanted()
     while (this.#outcome === undefined) {
       const chunk = this.#read()
       if (chunk === undefined) {

@@ -80,7 +80,10 @@ export class TusServer extends Server {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse, id: UploadId | undefined): Promise<void> {
-    const body = new RequestBody(request, { idleTimeoutMs: this.#options.bodyIdleTimeoutMs })
+    const body = new RequestBody(request, {
+      idleTimeoutMs: this.#options.bodyIdleTimeoutMs,
+      onWanted: () => letBodyCome(request, response),
+    })
     const gone = new AbortController()
     response.once('close', () => gone.abort())
     this.#bodies.add(body)
@@ -135,4 +138,12 @@ export class TusServer extends Server {
 function refusedMethod({ response }: TusRequest, id: UploadId | undefined): TuskerError {
   response.setHeader('Allow', id === undefined ? 'POST, OPTIONS' : 'HEAD, PATCH, DELETE, GET, OPTIONS')
   return new TuskerError('ERR_METHOD_NOT_ALLOWED')
+}
+
+/**
+ * A client that sent Expect: 100-continue waits for this before it sends its body; by now nothing speaks against it
+ * (CW-04). The HTTP server leaves it to us.
+ */
+function letBodyCome(request: IncomingMessage, response: ServerResponse): void {
+  if (headerOf(request, 'expect')?.toLowerCase() === '100-continue') response.writeContinue()
 }

@@ -117,6 +117,18 @@ describe('every origin may (the default)', () => {
     expect(response.headers['access-control-allow-origin']).toBe('*')
   })
 
+  test('a page may download, in pieces too, and read what it gets', async () => {
+    const path = await app.upload('abc')
+    const response = await supertest(app.url).get(path).set({ Origin: OTHER, Range: 'bytes=1-1' })
+    expect(response.status).toBe(206)
+    expect(response.headers['access-control-allow-origin']).toBe('*')
+    expect(listOf(response, 'access-control-expose-headers')).toEqual(
+      expect.arrayContaining(['content-range', 'content-disposition', 'etag']),
+    )
+    const asked = await preflight(app, path, 'GET', 'range')
+    expect(listOf(asked, 'access-control-allow-headers')).toContain('range')
+  })
+
   test('requests of no page get Vary: Origin, so that no cache gives them to one', async () => {
     const response = await supertest(app.url).options('/files')
     expect(listOf(response, 'vary')).toContain('origin')

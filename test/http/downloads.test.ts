@@ -108,6 +108,26 @@ describe('GET of a finished upload', () => {
     expect((await download(deleted)).status).toBe(404)
   })
 
+  test('that is running when the upload is deleted comes whole', async () => {
+    const bytes = randomBytes(8 * 1024 ** 2)
+    const large = await app.upload(bytes)
+    const chunks: Buffer[] = []
+    await new Promise<void>((resolve, reject) => {
+      get(app.url + large, (response) => {
+        response.once('readable', () => {
+          supertest(app.url)
+            .delete(large)
+            .set('Tus-Resumable', '1.0.0')
+            .expect(204)
+            .then(() => response.on('data', (chunk: Buffer) => chunks.push(chunk)), reject)
+        })
+        response.once('end', resolve).once('error', reject)
+      }).once('error', reject)
+    })
+    expect(Buffer.concat(chunks).equals(bytes)).toBe(true)
+    expect((await download(large)).status).toBe(404)
+  })
+
   test('a client that leaves in the middle leaves no open file behind', async () => {
     const large = await app.upload(randomBytes(8 * 1024 ** 2))
     const filesBefore = await openFiles()

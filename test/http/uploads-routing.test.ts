@@ -150,6 +150,16 @@ describe('/files', () => {
     expect(response.headers['upload-offset']).toBe('3')
   })
 
+  test.each(['DELETE', 'PATCH', 'POST'])(
+    'GET with X-HTTP-Method-Override: %s is judged as that method, and changes nothing without its headers',
+    async (method) => {
+      const path = await app.upload('abc')
+      const response = await supertest(app.url).get(path).set('X-HTTP-Method-Override', method)
+      expect(response.status).toBe(method === 'POST' ? 405 : 412)
+      expect((await supertest(app.url).get(path)).status).toBe(200)
+    },
+  )
+
   test('bodies that a parser would take (JSON, forms) are stored as they are', async () => {
     const path = await app.upload('{"a": 1}')
     expect((await supertest(app.url).get(path).buffer(true)).body.toString()).toBe('{"a": 1}')
