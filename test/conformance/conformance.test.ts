@@ -19,10 +19,23 @@ const EXTENSIONS: readonly Feature[] = [
   'expiration',
   'termination',
 ]
-const CLAIMED: readonly Feature[] = [...EXTENSIONS, 'Tus-Max-Size', 'downloads', 'CORS']
+const CLAIMED: readonly Feature[] = [
+  ...EXTENSIONS,
+  'Tus-Max-Size',
+  'downloads',
+  'CORS',
+  'ietf',
+  'ietf limits',
+  'ietf 104',
+]
 
 /** What makes everything visible in a short time; uploads that expire while they are looked at would be a nuisance. */
-const SETTINGS = { FILES_MAX_UPLOAD_SIZE: '1MiB', BODY_IDLE_TIMEOUT: '1s', TUS_UPLOAD_EXPIRATION: '1h' }
+const SETTINGS = {
+  FILES_MAX_UPLOAD_SIZE: '1MiB',
+  BODY_IDLE_TIMEOUT: '1s',
+  TUS_UPLOAD_EXPIRATION: '1h',
+  RUFH_INFORMATIONAL: 'true',
+}
 
 const isAboutExpiry = ({ rule }: Rule): boolean => rule === 'EX-05' || rule === 'EX-07'
 

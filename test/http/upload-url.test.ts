@@ -201,14 +201,19 @@ describe('PUBLIC_URL', () => {
     })
   })
 
-  test.each(['/api/uploads', '/api/uploads/', '/api/uploads?x=1'])(
-    '%s is the page, as / is',
-    async (path) => {
-      const ask = (url: string) => supertest(app.url).get(url).set('X-Request-ID', 'same')
-      const [page, root] = [await ask(path), await ask('/')]
-      expect([page.status, page.text]).toEqual([root.status, root.text])
-    },
-  )
+  test.each([
+    ['/api/uploads', '/api/uploads/'],
+    ['/api/uploads?x=1', '/api/uploads/?x=1'],
+  ])('the page is a folder: %s leads to %s', async (path, folder) => {
+    const { status, headers } = await supertest(app.url).get(path)
+    expect([status, headers['location']]).toEqual([308, folder])
+  })
+
+  test('its path with a slash is the page, as / is', async () => {
+    const ask = (url: string) => supertest(app.url).get(url).set('X-Request-ID', 'same')
+    const [page, root] = [await ask('/api/uploads/'), await ask('/')]
+    expect([page.status, page.text]).toEqual([root.status, root.text])
+  })
 
   test.each([
     '/api/uploadsfiles/local',

@@ -11,12 +11,12 @@ export function basePath(publicUrl: string | undefined): RequestHandler {
   const prefix = basePathOf(publicUrl)
   // Below our own path it could not be told from a location: there the proxy has to take it off.
   const isTaken = prefix === '' || `${prefix}/`.startsWith(`${UPLOADS_PATH}/`)
-  return function stripBasePath(request, _response, next) {
-    if (!isTaken && request.url.startsWith(prefix)) {
-      const rest = request.url.slice(prefix.length)
-      if (rest === '' || rest.startsWith('?')) request.url = `/${rest}`
-      else if (rest.startsWith('/')) request.url = rest
-    }
+  return function stripBasePath(request, response, next) {
+    if (isTaken || !request.url.startsWith(prefix)) return next()
+    const rest = request.url.slice(prefix.length)
+    // What the page refers to is relative to the slash at the end.
+    if (rest === '' || rest.startsWith('?')) return response.redirect(308, `${prefix}/${rest}`)
+    if (rest.startsWith('/')) request.url = rest
     next()
   }
 }
