@@ -78,6 +78,18 @@ describe('which protocol a request is of', () => {
     })
   })
 
+  test('Upload-Metadata, which tus-js-client sends in this protocol too, is kept as in tus', async () => {
+    const metadata = 'filename YS50eHQ=,binary //4A'
+    const path = await newClient().begin('hello', {
+      'Content-Type': 'application/offset+octet-stream',
+      'Upload-Metadata': metadata,
+    })
+    const { headers } = await sendRequest({ port: app.port, method: 'HEAD', path, headers: {} }, '')
+    expect(headers['upload-metadata']).toBe(metadata)
+    const refused = await newClient().create(true, 'hello', { 'Upload-Metadata': 'a YQ' })
+    expect([refused.status, refused.body]).toEqual([400, expect.stringContaining('ERR_INVALID_METADATA')])
+  })
+
   test('X-HTTP-Method-Override is the method here too', async () => {
     const client = newClient()
     const path = await client.begin('hello')

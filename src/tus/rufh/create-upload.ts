@@ -4,10 +4,9 @@ import type { UploadInfo } from '../../core/upload.ts'
 import { beginUpload, requireOpenLocation } from '../create-upload.ts'
 import { hasBody } from '../request-headers.ts'
 import type { TusServerOptions } from '../tus-context.ts'
-import { encodeUploadMetadata } from '../upload-metadata.ts'
 import { sendOutcome } from './outcome.ts'
 import { PAST_END, inconsistentLength } from './problems.ts'
-import { representationMetadata, requirePlainContent } from './representation-metadata.ts'
+import { fileMetadataOf, requirePlainContent } from './representation-metadata.ts'
 import { announcedLengthOf, bodyBytesOf, creationCompletes } from './request-fields.ts'
 import { creationLimitOf, setUploadComplete, uploadLimitOf } from './response-fields.ts'
 import type { RufhRequest } from './rufh-context.ts'
@@ -45,13 +44,11 @@ function creationOf(
     throw new TuskerError('ERR_MAX_SIZE_EXCEEDED')
   }
   const isForGood = claims.completes || dialect.lengthCompletes
-  const metadata = representationMetadata(request)
   return {
     id: createUploadId(),
     lengthBytes: isForGood ? lengthBytes : undefined,
     announcedLengthBytes: isForGood ? undefined : lengthBytes,
-    metadata,
-    rawMetadata: encodeUploadMetadata(metadata),
+    ...fileMetadataOf(request),
     createdAt: new Date(options.clock()),
   }
 }

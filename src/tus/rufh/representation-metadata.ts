@@ -1,13 +1,26 @@
 import type { IncomingMessage } from 'node:http'
 import { parse as parseDisposition } from 'content-disposition'
 import { TuskerError } from '../../core/errors.ts'
-import type { UploadMetadata } from '../../core/upload.ts'
+import type { UploadInfo, UploadMetadata } from '../../core/upload.ts'
 import { headerOf, isUploadContent, mediaTypeOf } from '../request-headers.ts'
+import { encodeUploadMetadata, metadataOf } from '../upload-metadata.ts'
 import type { RufhRequest } from './rufh-context.ts'
 import { PARTIAL_UPLOAD } from './request-fields.ts'
 
+/**
+ * What a creation tells of its file: by Upload-Metadata, which tus-js-client sends in every protocol, or else by the
+ * headers that HTTP has for it.
+ * @throws TuskerError as parseUploadMetadata
+ */
+export function fileMetadataOf(request: IncomingMessage): Pick<UploadInfo, 'metadata' | 'rawMetadata'> {
+  const sent = metadataOf(request)
+  if (sent.rawMetadata !== undefined) return sent
+  const metadata = representationMetadata(request)
+  return { metadata, rawMetadata: encodeUploadMetadata(metadata) }
+}
+
 /** What the headers of a creation tell of the file, under the keys that tus clients use for it. */
-export function representationMetadata(request: IncomingMessage): UploadMetadata {
+function representationMetadata(request: IncomingMessage): UploadMetadata {
   const metadata = Object.create(null) as Record<string, string>
   const fileName = fileNameOf(headerOf(request, 'content-disposition'))
   const contentType = headerOf(request, 'content-type')
