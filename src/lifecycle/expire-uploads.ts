@@ -69,6 +69,8 @@ async function sweep(options: ExpireUploadsOptions, stored: StoredUpload): Promi
   // Not lock(): that asks the holder to stop, and an upload that is being written is not abandoned.
   if (!(await lock.tryLock(() => {}))) return false
   try {
+    // A final upload that wants it may have come since the listing.
+    if (stored.partial && options.finals.needs(id)) return false
     if (!(await isAbandoned(options, stored))) return false
     await store.remove(id)
     await options.finals.cancel(id)

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { TuskerError } from '../core/errors.ts'
 import type { UploadBody } from '../core/upload-store.ts'
+import { decodeBase64 } from './base64.ts'
 import {
   DIGEST_NAMES,
   type Digest,
@@ -12,8 +13,6 @@ import {
 import { headerOf } from './request-headers.ts'
 
 const FIELD = 'upload-checksum'
-
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 interface Expected {
   readonly algorithm: DigestName
@@ -74,15 +73,14 @@ function announcesTrailer(request: IncomingMessage): boolean {
 
 function parseChecksum(text: string): Expected {
   const [name = '', encoded = '', ...rest] = text.split(' ')
-  if (rest.length > 0 || encoded === '' || !BASE64.test(encoded))
-    throw new TuskerError('ERR_INVALID_CHECKSUM')
+  const digest = decodeBase64(encoded)
+  if (rest.length > 0 || encoded === '' || digest === undefined) throw new TuskerError('ERR_INVALID_CHECKSUM')
   const algorithm = findDigestName(name)
   if (algorithm === undefined) {
     throw new TuskerError('ERR_UNSUPPORTED_CHECKSUM', {
       message: `This server knows the checksum algorithms ${DIGEST_NAMES.join(', ')}`,
     })
   }
-  const digest = Buffer.from(encoded, 'base64')
   if (digest.byteLength !== digestSizeBytes(algorithm)) {
     throw invalid(`A digest of ${algorithm} has ${digestSizeBytes(algorithm)} bytes`)
   }

@@ -1,5 +1,5 @@
 import { type Hash, createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
+import { Crc32 } from '../storage/crc32.ts'
 
 /** A digest in the making. */
 export interface Digest {
@@ -38,19 +38,4 @@ export function digestSizeBytes(name: DigestName): number {
 
 export function startDigest(name: DigestName): Digest {
   return ALGORITHMS[name].start()
-}
-
-/** Written as four bytes, the first one the highest: as S3 and most others write it. */
-class Crc32 implements Digest {
-  #value = 0
-
-  update(bytes: Uint8Array): void {
-    this.#value = crc32(bytes, this.#value)
-  }
-
-  digest(): Buffer {
-    const bytes = Buffer.alloc(4)
-    bytes.writeUInt32BE(this.#value)
-    return bytes
-  }
 }

@@ -52,7 +52,10 @@ export interface UploadRequest extends TusRequest {
 export type UploadHandler = (options: TusContext, exchange: UploadRequest) => Promise<void>
 
 /** What the lock of an upload is called: ids are unique, but the location says whose lock it is in a log. */
-export function lockName({ locationName }: TusServerOptions, { id }: Pick<UploadInfo, 'id'>): string {
+export function lockName(
+  { locationName }: Pick<TusServerOptions, 'locationName'>,
+  { id }: Pick<UploadInfo, 'id'>,
+): string {
   return `${locationName}/${id}`
 }
 

@@ -24,9 +24,9 @@ const UPLOAD_HANDLERS: Readonly<Record<string, UploadHandler>> = {
 }
 
 /**
- * tus 1.0.0, and its successor at the IETF, for one location. The Server of @tus/server is what it is to its surroundings (events, options, store);
- * its handlers are replaced: they free the lock while parts are still being sent, lose what arrived before a cut, and
- * answer other codes than the protocol says (docs/architecture.md).
+ * tus 1.0.0, and its successor at the IETF, for one location. The Server of @tus/server is what it is to its
+ * surroundings (events, options, store); its handlers are replaced: they free the lock while parts are still being
+ * sent, lose what arrived before a cut, and answer other codes than the protocol says (docs/architecture.md).
  */
 export class TusServer extends Server {
   readonly #options: TusContext

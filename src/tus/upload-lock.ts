@@ -1,6 +1,7 @@
 import { TuskerError } from '../core/errors.ts'
 import { expiryOf } from '../core/expiry.ts'
-import type { Lock } from '../core/ports.ts'
+import type { Lock, RequestRelease } from '../core/ports.ts'
+import type { UploadId } from '../core/upload-id.ts'
 import type { OpenUpload } from '../core/upload-store.ts'
 import { isComplete } from '../core/upload.ts'
 import { type TusServerOptions, type UploadRequest, lockName } from './tus-context.ts'
@@ -14,8 +15,25 @@ export async function withUploadLock<Result>(
   { id, signal, body }: UploadRequest,
   work: (lock: Lock) => Promise<Result>,
 ): Promise<Result> {
+  return await withLock(options, { id, signal, requestRelease: () => body.stop('taken-over') }, work)
+}
+
+interface LockRequest {
+  readonly id: UploadId
+  /** Gives up waiting. */
+  readonly signal?: AbortSignal
+  /** Called when somebody else wants the upload; without it, they wait. */
+  readonly requestRelease?: RequestRelease
+}
+
+/** The same without a request that could be stopped. */
+export async function withLock<Result>(
+  options: Pick<TusServerOptions, 'locationName' | 'locker'>,
+  { id, signal = new AbortController().signal, requestRelease = () => undefined }: LockRequest,
+  work: (lock: Lock) => Promise<Result>,
+): Promise<Result> {
   const lock = options.locker.newLock(lockName(options, { id }))
-  await lock.lock(signal, () => body.stop('taken-over'))
+  await lock.lock(signal, requestRelease)
   try {
     return await work(lock)
   } finally {

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { TuskerError } from '../core/errors.ts'
 import type { UploadInfo, UploadMetadata } from '../core/upload.ts'
+import { decodeBase64 } from './base64.ts'
 import { headerOf } from './request-headers.ts'
-
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 /** HEAD gives it all back, and clients in Node read no more than 16 KiB of headers. */
 const MAX_BYTES = 8 * 1024
@@ -51,8 +50,9 @@ function parsePair(pair: string): readonly [key: string, value: string | null] {
   if (key === '') throw invalid('a key is empty')
   if (rest.length > 0) throw invalid(`the pair of "${key}" has more than a key and a value`)
   if (value === undefined || value === '') return [key, null]
-  if (!BASE64.test(value)) throw invalid(`the value of "${key}" is not Base64`)
-  return [key, Buffer.from(value, 'base64').toString('utf8')]
+  const bytes = decodeBase64(value)
+  if (bytes === undefined) throw invalid(`the value of "${key}" is not Base64`)
+  return [key, bytes.toString('utf8')]
 }
 
 function tooLarge(limit: string): TuskerError {

@@ -1,4 +1,3 @@
-// oxlint-disable vitest/no-standalone-expect -- checks are data here; s3-probe.ts makes a test of each
 import { CopyObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { expect } from 'vitest'
 import { type Checks, type Probe, refusalOf } from './s3-probe-context.ts'

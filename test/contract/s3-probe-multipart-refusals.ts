@@ -1,4 +1,3 @@
-// oxlint-disable vitest/no-standalone-expect -- checks are data here; s3-probe.ts makes a test of each
 import { request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {

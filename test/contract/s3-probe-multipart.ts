@@ -1,4 +1,3 @@
-// oxlint-disable vitest/no-standalone-expect -- checks are data here; s3-probe.ts makes a test of each
 import { createHash, randomBytes } from 'node:crypto'
 import {
   AbortMultipartUploadCommand,

@@ -2,7 +2,8 @@ import { TuskerError, isTuskerError } from '../../core/errors.ts'
 import type { ConcatPiece, OpenUpload } from '../../core/upload-store.ts'
 import type { UploadId } from '../../core/upload-id.ts'
 import { type FinalUploadInfo, type Upload, isComplete, isFinal } from '../../core/upload.ts'
-import { type TusServerOptions, lockName } from '../tus-context.ts'
+import type { TusServerOptions } from '../tus-context.ts'
+import { withLock } from '../upload-lock.ts'
 import { PendingFinals } from './pending-finals.ts'
 import { type Pieces, findPieces, settlePieces } from './pieces.ts'
 import { Turns } from './turns.ts'
@@ -121,18 +122,16 @@ export class Concatenations {
   }
 
   async #make({ info, pieces, open }: Concatenation, signal: AbortSignal): Promise<Upload> {
-    const lock = this.#options.locker.newLock(lockName(this.#options, info))
     try {
-      await lock.lock(signal, () => undefined)
-      const opened = await open()
-      if (isComplete(opened.upload)) return opened.upload
-      if (!opened.concatenate) throw new TuskerError('ERR_UNSUPPORTED_EXTENSION')
-      return await opened.concatenate(pieces, { signal })
+      return await withLock(this.#options, { id: info.id, signal }, async () => {
+        const opened = await open()
+        if (isComplete(opened.upload)) return opened.upload
+        if (!opened.concatenate) throw new TuskerError('ERR_UNSUPPORTED_EXTENSION')
+        return await opened.concatenate(pieces, { signal })
+      })
     } catch (error) {
       // Of a storage that was told to stop, any error may come.
       throw signal.aborted ? signal.reason : error
-    } finally {
-      await lock.unlock()
     }
   }
 

@@ -4,7 +4,8 @@ import type { OpenUpload } from '../../core/upload-store.ts'
 import type { FinalConcat, FinalUploadInfo } from '../../core/upload.ts'
 import type { UploadId } from '../../core/upload-id.ts'
 import { hasBody, headerOf } from '../request-headers.ts'
-import { type TusContext, type TusRequest, lockName, setUploadExpires } from '../tus-context.ts'
+import { type TusContext, type TusRequest, setUploadExpires } from '../tus-context.ts'
+import { withLock } from '../upload-lock.ts'
 import { metadataOf } from '../upload-metadata.ts'
 import { answerWhenDone } from './late-answer.ts'
 import { type Pieces, findPieces } from './pieces.ts'
@@ -41,7 +42,7 @@ async function recordPending(
 ): Promise<void> {
   const { concatenations, store } = options
   try {
-    const begun = await underLock(options, info.id, async () => await store.begin(info))
+    const begun = await withLock(options, info, async () => await store.begin(info))
     await store.concatenation?.mark(info.id, 'pending')
     // The last of them may have been finished in between.
     await concatenations.look(info)
@@ -93,20 +94,6 @@ async function makeNow(
 async function forget(options: TusContext, response: ServerResponse, { id }: FinalUploadInfo): Promise<void> {
   response.removeHeader('Location')
   await options.concatenations.cancel(id)
-  await underLock(options, id, async () => await options.store.remove(id)).catch(() => undefined)
-}
-
-/** Nobody else knows the upload yet, but the clean-up, which takes any that is free. */
-async function underLock<Result>(
-  options: TusContext,
-  id: UploadId,
-  work: () => Promise<Result>,
-): Promise<Result> {
-  const lock = options.locker.newLock(lockName(options, { id }))
-  await lock.lock(new AbortController().signal, () => undefined)
-  try {
-    return await work()
-  } finally {
-    await lock.unlock()
-  }
+  // Nobody else knows it, but the clean-up, which takes any that is free.
+  await withLock(options, { id }, async () => await options.store.remove(id)).catch(() => undefined)
 }

@@ -3,6 +3,7 @@ import type { ConcatPiece, FoundPartial } from '../../core/upload-store.ts'
 import { type UploadInfo, isComplete, isPartial } from '../../core/upload.ts'
 import type { UploadId } from '../../core/upload-id.ts'
 import { type TusServerOptions, lockName } from '../tus-context.ts'
+import { withLock } from '../upload-lock.ts'
 
 /** So many partial uploads are looked at, or marked, at once. */
 const AT_ONCE = 16
@@ -93,7 +94,8 @@ export async function settlePieces(options: TusServerOptions, { ids, isNeeded }:
   const { locationName: location, logger, partialRetentionMs, store } = options
   await forEach([...new Set(ids)], async (id) => {
     try {
-      if (partialRetentionMs === 0 && !isNeeded(id)) await removePiece(options, id)
+      if (partialRetentionMs === 0 && !isNeeded(id))
+        await withLock(options, { id }, async () => await store.remove(id))
       else await store.concatenation?.mark(id, 'used')
     } catch (error) {
       logger.warn(
@@ -102,16 +104,6 @@ export async function settlePieces(options: TusServerOptions, { ids, isNeeded }:
       )
     }
   })
-}
-
-async function removePiece(options: TusServerOptions, id: UploadId): Promise<void> {
-  const lock = options.locker.newLock(lockName(options, { id }))
-  await lock.lock(new AbortController().signal, () => undefined)
-  try {
-    await options.store.remove(id)
-  } finally {
-    await lock.unlock()
-  }
 }
 
 async function forEach<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
 import { Crc64NvmeJs } from '@aws-sdk/checksums/crc'
 import type { Payload } from '../../buffers/payload.ts'
+import { Crc32 } from '../../crc32.ts'
 import type { ChecksumAlgorithm } from './options.ts'
 
 /** The digest of a payload, Base64 as S3 writes it. */
@@ -65,17 +65,3 @@ export const CHECKSUM_ELEMENTS = {
   crc64nvme: 'ChecksumCRC64NVME',
   sha256: 'ChecksumSHA256',
 } as const satisfies Record<ChecksumAlgorithm, string>
-
-class Crc32 implements Digest {
-  #value = 0
-
-  update(bytes: Uint8Array): void {
-    this.#value = crc32(bytes, this.#value)
-  }
-
-  digest(): Uint8Array {
-    const bytes = Buffer.alloc(4)
-    bytes.writeUInt32BE(this.#value)
-    return bytes
-  }
-}
